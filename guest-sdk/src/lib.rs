@@ -1,0 +1,1 @@
+//! Write proc-host modules in Rust.

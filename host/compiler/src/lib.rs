@@ -1,0 +1,1 @@
+//! From a component to an artifact and its interface.

@@ -1,0 +1,1 @@
+//! Launcher and jail of proc-host processes.

@@ -1,0 +1,1 @@
+//! The proc-host host process: pools, supervision, routing.

@@ -1,0 +1,1 @@
+//! Frames, messages and types of every proc-host socket.

@@ -1,0 +1,1 @@
+//! The proc-host worker process: engine, instances, calls.
