@@ -1,0 +1,421 @@
+//! What a component exports and imports, as the compiler describes it.
+//!
+//! Owns: the descriptor, its bounds and its printed form (WIT). The host takes a descriptor as
+//! hostile: [`Interface::decode`] checks every index before anybody follows one.
+
+use std::fmt::{self, Write as _};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{Kind, ProtocolError};
+use crate::outcome::{decode, encode};
+
+/// Types a descriptor may hold.
+pub const MAX_TYPES: usize = 100_000;
+/// Functions a descriptor may hold.
+pub const MAX_FUNCTIONS: usize = 10_000;
+/// How deep types may nest.
+pub const MAX_DEPTH: u32 = 64;
+
+/// Index of a type in [`Interface::types`]. A type names only types before it.
+pub type TypeId = u32;
+
+/// Everything callable in a component, and everything it asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Types, children before parents.
+    pub types: Vec<Type>,
+    /// Functions; a call names one by its index.
+    pub functions: Vec<Function>,
+    /// What the component imports.
+    pub imports: Vec<Import>,
+}
+
+/// A WIT type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "each variant is the WIT type of its name")]
+pub enum Type {
+    Bool,
+    S8,
+    U8,
+    S16,
+    U16,
+    S32,
+    U32,
+    S64,
+    U64,
+    F32,
+    F64,
+    Char,
+    String,
+    List(TypeId),
+    FixedList(TypeId, u32),
+    Map(TypeId, TypeId),
+    Option(TypeId),
+    Result { ok: Option<TypeId>, err: Option<TypeId> },
+    Tuple(Vec<TypeId>),
+    Record { name: Option<String>, fields: Vec<(String, TypeId)> },
+    Variant { name: Option<String>, cases: Vec<(String, Option<TypeId>)> },
+    Enum { name: Option<String>, cases: Vec<String> },
+    Flags { name: Option<String>, flags: Vec<String> },
+    Own(String),
+    Borrow(String),
+    Stream(Option<TypeId>),
+    Future(Option<TypeId>),
+    ErrorContext,
+}
+
+/// A function of a component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// The exported interface it is in, such as `example:types/api@0.1.0`; `None` at the root.
+    pub interface: Option<String>,
+    /// Its name in WIT, such as `add` or `[method]counter.incr`.
+    pub name: String,
+    /// An `async func`.
+    pub is_async: bool,
+    /// Parameters in order.
+    pub params: Vec<(String, TypeId)>,
+    /// The result, where there is one.
+    pub result: Option<TypeId>,
+    /// Why it cannot be called, where it cannot.
+    pub unsupported: Option<String>,
+}
+
+/// An interface or function that a component imports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Its name, such as `wasi:cli/stdout@0.2.6`.
+    pub name: String,
+    /// Its functions, or none where it is a function itself.
+    pub functions: Vec<String>,
+    /// What the host does with it.
+    pub grant: Grant,
+}
+
+/// What stands behind an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grant {
+    /// It links and works.
+    Granted,
+    /// It links; every use is answered as if there was nothing there.
+    Empty,
+    /// The host does not know it: the component does not load.
+    Unknown,
+}
+
+/// How the results of a function come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One value.
+    Plain,
+    /// `result<T, E>`: returns T or raises E.
+    Fallible,
+    /// `stream<T>`.
+    Generator,
+    /// `tuple<stream<T>, future<result<_, E>>>`: a stream that can fail part-way.
+    FallibleGenerator,
+}
+
+impl Interface {
+    /// The descriptor as bytes.
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// A descriptor from untrusted bytes, with every bound and index checked.
+    pub fn decode(bytes: &[u8]) -> Result<Interface, ProtocolError> {
+        let interface: Interface = decode(Kind::Compiled, bytes)?;
+        interface
+            .check()
+            .map_err(|why| ProtocolError::Body { kind: Kind::Compiled, why: why.to_owned() })?;
+        Ok(interface)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.types.len() > MAX_TYPES || self.functions.len() > MAX_FUNCTIONS {
+            return Err("too many types or functions");
+        }
+        let mut depths: Vec<u32> = Vec::with_capacity(self.types.len());
+        for ty in &self.types {
+            let mut depth = 0;
+            let mut known = true;
+            ty.each_child(&mut |child| match depths.get(child as usize) {
+                Some(below) => depth = depth.max(below + 1),
+                None => known = false,
+            });
+            if !known {
+                return Err("a type that names a later one");
+            }
+            if depth > MAX_DEPTH {
+                return Err("types nested too deep");
+            }
+            depths.push(depth);
+        }
+        let known = |id: TypeId| (id as usize) < self.types.len();
+        for function in &self.functions {
+            let params = function.params.iter().map(|(_, id)| *id);
+            if !params.chain(function.result).all(known) {
+                return Err("a function that names an unknown type");
+            }
+        }
+        Ok(())
+    }
+
+    /// The type behind an id that came with this descriptor.
+    pub fn ty(&self, id: TypeId) -> &Type {
+        &self.types[id as usize]
+    }
+
+    /// How `function`'s results come back.
+    pub fn shape(&self, function: &Function) -> Shape {
+        let is_failure = |id: &TypeId| match self.ty(*id) {
+            Type::Future(Some(inner)) => {
+                matches!(self.ty(*inner), Type::Result { ok: None, .. })
+            }
+            _ => false,
+        };
+        match function.result.map(|id| self.ty(id)) {
+            Some(Type::Result { .. }) => Shape::Fallible,
+            Some(Type::Stream(_)) => Shape::Generator,
+            Some(Type::Tuple(parts)) => match parts.as_slice() {
+                [stream, end]
+                    if matches!(self.ty(*stream), Type::Stream(_)) && is_failure(end) =>
+                {
+                    Shape::FallibleGenerator
+                }
+                _ => Shape::Plain,
+            },
+            _ => Shape::Plain,
+        }
+    }
+
+    /// Functions that `path` (what follows `module.` in a reference) names: by the short name, or
+    /// by `interface.function` with the interface's short or full name.
+    pub fn find(&self, path: &str) -> Vec<usize> {
+        (0..self.functions.len())
+            .filter(|&index| self.functions[index].answers_to(path))
+            .collect()
+    }
+
+    /// A type in WIT: named types by their name.
+    pub fn type_text(&self, id: TypeId) -> String {
+        let mut out = String::new();
+        self.write_type(id, &mut out);
+        out
+    }
+
+    fn write_type(&self, id: TypeId, out: &mut String) {
+        let list = |out: &mut String, open: &str, ids: &[Option<TypeId>]| {
+            out.push_str(open);
+            out.push('<');
+            for (at, id) in ids.iter().enumerate() {
+                if at > 0 {
+                    out.push_str(", ");
+                }
+                match id {
+                    Some(id) => self.write_type(*id, out),
+                    None => out.push('_'),
+                }
+            }
+            out.push('>');
+        };
+        match self.ty(id) {
+            Type::Bool => out.push_str("bool"),
+            Type::S8 => out.push_str("s8"),
+            Type::U8 => out.push_str("u8"),
+            Type::S16 => out.push_str("s16"),
+            Type::U16 => out.push_str("u16"),
+            Type::S32 => out.push_str("s32"),
+            Type::U32 => out.push_str("u32"),
+            Type::S64 => out.push_str("s64"),
+            Type::U64 => out.push_str("u64"),
+            Type::F32 => out.push_str("f32"),
+            Type::F64 => out.push_str("f64"),
+            Type::Char => out.push_str("char"),
+            Type::String => out.push_str("string"),
+            Type::ErrorContext => out.push_str("error-context"),
+            Type::List(item) => list(out, "list", &[Some(*item)]),
+            Type::FixedList(item, length) => {
+                out.push_str("list<");
+                self.write_type(*item, out);
+                let _ = write!(out, ", {length}>");
+            }
+            Type::Map(key, value) => list(out, "map", &[Some(*key), Some(*value)]),
+            Type::Option(inner) => list(out, "option", &[Some(*inner)]),
+            Type::Result { ok: None, err: None } => out.push_str("result"),
+            Type::Result { ok, err: None } => list(out, "result", &[*ok]),
+            Type::Result { ok, err } => list(out, "result", &[*ok, *err]),
+            Type::Tuple(parts) => {
+                list(out, "tuple", &parts.iter().copied().map(Some).collect::<Vec<_>>());
+            }
+            Type::Own(name) => out.push_str(name),
+            Type::Borrow(name) => {
+                let _ = write!(out, "borrow<{name}>");
+            }
+            Type::Stream(None) => out.push_str("stream"),
+            Type::Future(None) => out.push_str("future"),
+            Type::Stream(item) => list(out, "stream", &[*item]),
+            Type::Future(item) => list(out, "future", &[*item]),
+            Type::Record { name: Some(name), .. }
+            | Type::Variant { name: Some(name), .. }
+            | Type::Enum { name: Some(name), .. }
+            | Type::Flags { name: Some(name), .. } => out.push_str(name),
+            other => self.write_definition(other, out),
+        }
+    }
+
+    /// The body of a record, variant, enum or flags type on one line, as WIT would write it.
+    pub fn definition_text(&self, id: TypeId) -> Option<String> {
+        let ty = self.ty(id);
+        let named = matches!(
+            ty,
+            Type::Record { .. } | Type::Variant { .. } | Type::Enum { .. } | Type::Flags { .. }
+        );
+        named.then(|| {
+            let mut out = String::new();
+            self.write_definition(ty, &mut out);
+            out
+        })
+    }
+
+    fn write_definition(&self, ty: &Type, out: &mut String) {
+        let head = |out: &mut String, word: &str, name: &Option<String>| {
+            out.push_str(word);
+            if let Some(name) = name {
+                out.push(' ');
+                out.push_str(name);
+            }
+            out.push_str(" { ");
+        };
+        let mut rest = false;
+        let mut comma = |out: &mut String| {
+            if std::mem::replace(&mut rest, true) {
+                out.push_str(", ");
+            }
+        };
+        match ty {
+            Type::Record { name, fields } => {
+                head(out, "record", name);
+                for (field, id) in fields {
+                    comma(out);
+                    let _ = write!(out, "{field}: ");
+                    self.write_type(*id, out);
+                }
+            }
+            Type::Variant { name, cases } => {
+                head(out, "variant", name);
+                for (case, payload) in cases {
+                    comma(out);
+                    out.push_str(case);
+                    if let Some(id) = payload {
+                        out.push('(');
+                        self.write_type(*id, out);
+                        out.push(')');
+                    }
+                }
+            }
+            Type::Enum { name, cases: words } | Type::Flags { name, flags: words } => {
+                head(out, if matches!(ty, Type::Enum { .. }) { "enum" } else { "flags" }, name);
+                for word in words {
+                    comma(out);
+                    out.push_str(word);
+                }
+            }
+            _ => return,
+        }
+        out.push_str(" }");
+    }
+
+    /// A function in WIT: `add: func(a: s64, b: s64) -> s64`.
+    pub fn signature(&self, function: &Function) -> Signature<'_> {
+        Signature { interface: self, function: function.clone() }
+    }
+}
+
+/// Prints a function as WIT does.
+#[derive(Debug)]
+pub struct Signature<'a> {
+    interface: &'a Interface,
+    function: Function,
+}
+
+impl fmt::Display for Signature<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.function.is_async { "async func" } else { "func" };
+        write!(f, "{}: {word}(", self.function.callable())?;
+        for (at, (name, id)) in self.function.params.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{name}: {}", self.interface.type_text(*id))?;
+        }
+        write!(f, ")")?;
+        match self.function.result {
+            Some(id) => write!(f, " -> {}", self.interface.type_text(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Function {
+    /// The name callers use inside its interface: `add`, `counter` (the constructor of a resource),
+    /// `counter.incr` (a method, its handle first, or a static).
+    pub fn callable(&self) -> &str {
+        match self.name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((_, name)) => name,
+            None => &self.name,
+        }
+    }
+
+    /// The interface's name without package and version: `api` of `example:types/api@0.1.0`.
+    pub fn short_interface(&self) -> Option<&str> {
+        let name = self.interface.as_deref()?;
+        let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+        Some(name.split_once('@').map_or(name, |(name, _)| name))
+    }
+
+    /// The shortest name that tells it from functions of other interfaces: `api.greet` or `add`.
+    pub fn qualified(&self) -> String {
+        match self.short_interface() {
+            Some(interface) => format!("{interface}.{}", self.callable()),
+            None => self.callable().to_owned(),
+        }
+    }
+
+    fn answers_to(&self, path: &str) -> bool {
+        let names = |rest: &str| rest == self.callable() || rest == self.name;
+        let inside = |interface: Option<&str>| {
+            interface
+                .and_then(|interface| path.strip_prefix(interface))
+                .and_then(|rest| rest.strip_prefix('.'))
+                .is_some_and(names)
+        };
+        names(path) || inside(self.short_interface()) || inside(self.interface.as_deref())
+    }
+}
+
+impl Type {
+    /// Calls `visit` with each type this one names.
+    pub fn each_child(&self, visit: &mut dyn FnMut(TypeId)) {
+        match self {
+            Type::List(id) | Type::FixedList(id, _) | Type::Option(id) => visit(*id),
+            Type::Map(key, value) => {
+                visit(*key);
+                visit(*value);
+            }
+            Type::Result { ok, err } => ok.iter().chain(err).copied().for_each(visit),
+            Type::Tuple(parts) => parts.iter().copied().for_each(visit),
+            Type::Record { fields, .. } => fields.iter().for_each(|(_, id)| visit(*id)),
+            Type::Variant { cases, .. } => {
+                cases.iter().filter_map(|(_, id)| *id).for_each(visit);
+            }
+            Type::Stream(id) | Type::Future(id) => id.iter().copied().for_each(visit),
+            _ => {}
+        }
+    }
+}
