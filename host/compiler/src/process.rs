@@ -1,0 +1,120 @@
+//! The process around one compilation.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use proc_host_jail::{Layers, Profile, inherited_fd, lock};
+use proc_host_wire::start::{CompilerStart, Start};
+use proc_host_wire::{Inbox, Link, Message, Outbox, ProtocolError};
+use thiserror::Error;
+
+use crate::compile::compile;
+
+/// The descriptor of the socket; those of the component and the artifact follow it.
+const SOCKET: i32 = 3;
+/// Seconds of processor time one component may cost.
+const CPU_SECONDS: u64 = 120;
+/// Bytes of memory one component may cost.
+const MEMORY: u64 = 4 << 30;
+
+#[derive(Debug, Error)]
+enum CompilerError {
+    #[error("failed to read the start message: {0}")]
+    Start(#[source] io::Error),
+    #[error("failed to understand the start message: {0}")]
+    Protocol(#[from] ProtocolError),
+    #[error("the host closed the socket before it said what to compile")]
+    NoStart,
+    #[error("failed to take an inherited descriptor: {0}")]
+    Descriptor(#[source] io::Error),
+    #[error("failed to read the component: {0}")]
+    Input(#[source] io::Error),
+    #[error("failed to write the artifact: {0}")]
+    Output(#[source] io::Error),
+    #[error("failed to lock itself in: {0}")]
+    Lock(#[from] proc_host_jail::JailError),
+    #[error("failed to set up the engine: {0}")]
+    Engine(String),
+    #[error("failed to tell the host: {0}")]
+    Reply(#[source] io::Error),
+}
+
+/// The compiler's whole life. The host hears how it went over the socket; the exit code is for the
+/// case that it cannot.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error goes to the host's log.
+            let _ = writeln!(io::stderr(), "compiler: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), CompilerError> {
+    let fd = |number: i32| inherited_fd(number).map_err(CompilerError::Descriptor);
+    let mut socket = UnixStream::from(fd(SOCKET)?);
+    socket.set_nonblocking(false).map_err(CompilerError::Descriptor)?;
+    let start = read_start(&mut socket)?;
+    let number = |at: u32| SOCKET + 1 + i32::try_from(at).unwrap_or(i32::MAX - SOCKET - 1);
+    let component = read_component(fd(number(start.input))?, start.input_len)?;
+    let output = File::from(fd(number(start.output))?);
+    let engine =
+        proc_host_engine::compiler().map_err(|error| CompilerError::Engine(format!("{error:#}")))?;
+    lock(
+        Profile::Compiler { cpu_seconds: CPU_SECONDS, data_bytes: MEMORY },
+        Layers::from_bits(start.skip_layers),
+    )?;
+    let answer = match compile(&engine, &component) {
+        Ok((artifact, interface)) => {
+            (&output).write_all(&artifact).map_err(CompilerError::Output)?;
+            Message::Compiled {
+                artifact_len: artifact.len() as u64,
+                interface: interface.encode(),
+            }
+        }
+        Err(error) => Message::Failed { module: None, message: error.to_string() },
+    };
+    reply(&mut socket, answer)
+}
+
+fn read_start(socket: &mut UnixStream) -> Result<CompilerStart, CompilerError> {
+    let mut inbox = Inbox::default();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(frame) = inbox.next_frame()? {
+            let kind = frame.kind;
+            return match Message::from_frame(Link::HostToWorker, frame)? {
+                Message::Start(Start::Compiler(start)) => Ok(start),
+                _ => Err(ProtocolError::Unexpected(kind).into()),
+            };
+        }
+        match socket.read(&mut chunk).map_err(CompilerError::Start)? {
+            0 => return Err(CompilerError::NoStart),
+            count => inbox.feed(&chunk[..count]),
+        }
+    }
+}
+
+fn read_component(input: OwnedFd, length: u64) -> Result<Vec<u8>, CompilerError> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length.min(proc_host_wire::limits::MAX_BODY)];
+    std::os::unix::fs::FileExt::read_exact_at(&File::from(input), &mut bytes, 0)
+        .map_err(CompilerError::Input)?;
+    Ok(bytes)
+}
+
+fn reply(socket: &mut UnixStream, message: Message) -> Result<(), CompilerError> {
+    let mut outbox = Outbox::default();
+    outbox.push(message)?;
+    let mut buffer = Vec::new();
+    while outbox.fill(&mut buffer) {
+        socket.write_all(&buffer).map_err(CompilerError::Reply)?;
+        buffer.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The engine's configuration.
+
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, PoolingAllocationConfig, Result};
+
+/// How often a worker's ticker raises the engine's epoch: the longest a busy store keeps others of
+/// its worker waiting.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Component instances alive at once in one worker.
+pub const INSTANCES: u32 = 256;
+
+/// Core instances, memories and tables one component may be made of. Toolchains make three to
+/// eight core instances; the memories of a component from a toolchain are one.
+const CORE_INSTANCES_EACH: u32 = 64;
+
+/// Native stack a guest may use; the rest of [`ASYNC_STACK`] is for host functions it calls.
+const WASM_STACK: usize = 512 << 10;
+const ASYNC_STACK: usize = 2 << 20;
+
+/// Anything that changes what an artifact is must change this.
+const REVISION: &str = "1";
+
+/// The engine of a compiler process.
+pub fn compiler() -> Result<Engine> {
+    Engine::new(&common())
+}
+
+/// The engine of a worker process: as the compiler's, with a pool for its instances.
+pub fn worker() -> Result<Engine> {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(INSTANCES * 8)
+        .total_memories(INSTANCES * 2)
+        .total_tables(INSTANCES * 4)
+        .total_stacks(INSTANCES * 8)
+        .max_core_instances_per_component(CORE_INSTANCES_EACH)
+        .max_memories_per_component(8)
+        .max_tables_per_component(CORE_INSTANCES_EACH);
+    let mut config = common();
+    config.allocation_strategy(pool);
+    Engine::new(&config)
+}
+
+/// Names everything an artifact depends on besides its component: this configuration, the engine's
+/// version and the machine's instruction set.
+pub fn fingerprint() -> Result<[u8; 32]> {
+    use std::hash::{Hash, Hasher};
+
+    let engine = compiler()?;
+    let mut hasher = Blake(blake3::Hasher::new());
+    REVISION.hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.write(&[]);
+    Ok(*hasher.0.finalize().as_bytes())
+}
+
+/// A [`std::hash::Hasher`] over the whole of blake3, of which only the full digest is used.
+struct Blake(blake3::Hasher);
+
+impl std::hash::Hasher for Blake {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+fn common() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(ASYNC_STACK)
+        .wasm_component_model_map(true)
+        .memory_init_cow(true)
+        .generate_address_map(true);
+    config
+}
