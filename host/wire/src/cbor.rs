@@ -39,7 +39,10 @@ pub struct Limits {
 
 impl Limits {
     /// 64 levels and 16 Mi values: the largest body (64 MiB) of numbers that each take four bytes.
-    pub const DEFAULT: Limits = Limits { depth: 64, elements: 16 << 20 };
+    pub const DEFAULT: Limits = Limits {
+        depth: 64,
+        elements: 16 << 20,
+    };
 }
 
 impl Default for Limits {

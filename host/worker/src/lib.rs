@@ -1,1 +1,3 @@
 //! The proc-host worker process: engine, instances, calls.
+
+pub mod convert;

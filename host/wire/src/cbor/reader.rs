@@ -27,12 +27,20 @@ pub(super) struct Head {
 impl<'a> Reader<'a> {
     /// A cursor at the start of `bytes`.
     pub fn new(bytes: &'a [u8], limits: Limits) -> Reader<'a> {
-        Reader { bytes, at: 0, elements: limits.elements, depth: limits.depth }
+        Reader {
+            bytes,
+            at: 0,
+            elements: limits.elements,
+            depth: limits.depth,
+        }
     }
 
     /// A cursor at `offset` of `bytes`, to read again what was read before.
     pub fn at(bytes: &'a [u8], offset: usize, limits: Limits) -> Reader<'a> {
-        Reader { at: offset.min(bytes.len()), ..Reader::new(bytes, limits) }
+        Reader {
+            at: offset.min(bytes.len()),
+            ..Reader::new(bytes, limits)
+        }
     }
 
     /// The offset of the next byte.
@@ -60,7 +68,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Fault::Trailing`] if a byte is left.
     pub fn finish(&self) -> Result<(), CborError> {
-        if self.is_at_end() { Ok(()) } else { Err(self.fault(Fault::Trailing)) }
+        if self.is_at_end() {
+            Ok(())
+        } else {
+            Err(self.fault(Fault::Trailing))
+        }
     }
 
     /// What kind of value is next.
@@ -69,7 +81,10 @@ impl<'a> Reader<'a> {
     /// [`Fault::Truncated`] at the end of the document.
     #[inline]
     pub fn peek(&self) -> Result<Kind, CborError> {
-        self.bytes.get(self.at).map(|b| Kind::of(*b)).ok_or_else(|| self.fault(Fault::Truncated))
+        self.bytes
+            .get(self.at)
+            .map(|b| Kind::of(*b))
+            .ok_or_else(|| self.fault(Fault::Truncated))
     }
 
     /// Reads a non-negative integer.
@@ -101,7 +116,10 @@ impl<'a> Reader<'a> {
     pub fn i64(&mut self) -> Result<i64, CborError> {
         let start = self.at;
         let value = self.int()?;
-        i64::try_from(value).map_err(|_| CborError { offset: start, fault: Fault::IntegerRange })
+        i64::try_from(value).map_err(|_| CborError {
+            offset: start,
+            fault: Fault::IntegerRange,
+        })
     }
 
     /// Reads a float of any width, widened. An integer is not a float here.
@@ -113,7 +131,9 @@ impl<'a> Reader<'a> {
             Kind::Float => {}
             found => return Err(self.expected("float", found)),
         }
-        let Head { initial, argument, .. } = self.head()?;
+        let Head {
+            initial, argument, ..
+        } = self.head()?;
         let low = |bits: u32| u32::try_from(argument & ((1u64 << bits) - 1)).unwrap_or_default();
         Ok(match initial & 0x1f {
             25 => half(low(16)),
@@ -154,7 +174,10 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self) -> Result<&'a str, CborError> {
         let start = self.at;
         let bytes = self.text_bytes()?;
-        std::str::from_utf8(bytes).map_err(|_| CborError { offset: start, fault: Fault::Utf8 })
+        std::str::from_utf8(bytes).map_err(|_| CborError {
+            offset: start,
+            fault: Fault::Utf8,
+        })
     }
 
     /// Reads a text string without looking at its encoding: for text that was checked before.
@@ -219,7 +242,11 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_within(&mut self, depth: u8) -> Result<(), CborError> {
-        let inner = || depth.checked_sub(1).ok_or_else(|| self.fault(Fault::TooDeep));
+        let inner = || {
+            depth
+                .checked_sub(1)
+                .ok_or_else(|| self.fault(Fault::TooDeep))
+        };
         match self.peek()? {
             Kind::Text => self.text().map(drop),
             Kind::Bytes => self.bytes().map(drop),
@@ -243,7 +270,7 @@ impl<'a> Reader<'a> {
                 self.tag()?;
                 self.skip_within(inner)
             }
-            Kind::Simple => self.head().and(Err(self.fault(Fault::Simple))),
+            Kind::Simple => Err(self.fault(Fault::Simple)),
             Kind::Uint | Kind::Nint | Kind::Bool | Kind::Null | Kind::Float => {
                 self.head().map(drop)
             }
@@ -253,7 +280,10 @@ impl<'a> Reader<'a> {
     /// An error at the cursor.
     #[cold]
     pub(super) fn fault(&self, fault: Fault) -> CborError {
-        CborError { offset: self.at, fault }
+        CborError {
+            offset: self.at,
+            fault,
+        }
     }
 
     #[cold]
@@ -286,8 +316,16 @@ impl<'a> Reader<'a> {
         let (argument, width, least) = match initial & 0x1f {
             small @ 0..24 => (u64::from(small), 0, 0),
             24 => (rest.first().map_or(0, |b| u64::from(*b)), 1, 24),
-            25 => (fixed(rest).map_or(0, |b| u64::from(u16::from_be_bytes(b))), 2, 1 << 8),
-            26 => (fixed(rest).map_or(0, |b| u64::from(u32::from_be_bytes(b))), 4, 1 << 16),
+            25 => (
+                fixed(rest).map_or(0, |b| u64::from(u16::from_be_bytes(b))),
+                2,
+                1 << 8,
+            ),
+            26 => (
+                fixed(rest).map_or(0, |b| u64::from(u32::from_be_bytes(b))),
+                4,
+                1 << 16,
+            ),
             27 => (fixed(rest).map_or(0, u64::from_be_bytes), 8, 1 << 32),
             31 => return Err(self.fault(Fault::Indefinite)),
             _ => return Err(self.fault(Fault::Reserved)),
@@ -297,13 +335,22 @@ impl<'a> Reader<'a> {
         }
         self.elements = elements;
         self.at += 1 + width;
-        Ok(Head { initial, argument, shortest: argument >= least })
+        Ok(Head {
+            initial,
+            argument,
+            shortest: argument >= least,
+        })
     }
 
     fn take(&mut self, start: usize, length: u64) -> Result<&'a [u8], CborError> {
-        let taken = usize::try_from(length).ok().and_then(|l| self.bytes[self.at..].get(..l));
+        let taken = usize::try_from(length)
+            .ok()
+            .and_then(|l| self.bytes[self.at..].get(..l));
         let Some(taken) = taken else {
-            return Err(CborError { offset: start, fault: Fault::Truncated });
+            return Err(CborError {
+                offset: start,
+                fault: Fault::Truncated,
+            });
         };
         self.at += taken.len();
         Ok(taken)
@@ -315,7 +362,10 @@ impl<'a> Reader<'a> {
         usize::try_from(length)
             .ok()
             .filter(|length| *length <= left / least)
-            .ok_or(CborError { offset: start, fault: Fault::Truncated })
+            .ok_or(CborError {
+                offset: start,
+                fault: Fault::Truncated,
+            })
     }
 }
 
@@ -333,5 +383,9 @@ fn half(bits: u32) -> f64 {
         31 => f64::NAN,
         _ => (fraction + 1024.0) * 2f64.powi(i32::try_from(exponent).unwrap_or_default() - 25),
     };
-    if bits & 0x8000 == 0 { magnitude } else { -magnitude }
+    if bits & 0x8000 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }

@@ -14,7 +14,11 @@ const FEW_KEYS: usize = 16;
 /// At the first fault: malformed or unsupported values, duplicate keys, trailing bytes, or more
 /// than the limits allow.
 pub fn validate(bytes: &[u8], limits: Limits) -> Result<(), CborError> {
-    Walk { reader: Reader::new(bytes, limits), canonical: false }.document(limits.depth)
+    Walk {
+        reader: Reader::new(bytes, limits),
+        canonical: false,
+    }
+    .document(limits.depth)
 }
 
 /// [`validate`], and every integer, length and tag is in its shortest form.
@@ -22,7 +26,11 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<(), CborError> {
 /// # Errors
 /// As [`validate`], and [`Fault::NotShortest`].
 pub fn validate_canonical(bytes: &[u8], limits: Limits) -> Result<(), CborError> {
-    Walk { reader: Reader::new(bytes, limits), canonical: true }.document(limits.depth)
+    Walk {
+        reader: Reader::new(bytes, limits),
+        canonical: true,
+    }
+    .document(limits.depth)
 }
 
 struct Walk<'a> {
@@ -39,7 +47,10 @@ impl<'a> Walk<'a> {
     fn value(&mut self, depth: u8, shortest: bool) -> Result<(), CborError> {
         let start = self.reader.position();
         let kind = self.reader.peek()?;
-        let deeper = depth.checked_sub(1).ok_or(CborError { offset: start, fault: Fault::TooDeep });
+        let deeper = depth.checked_sub(1).ok_or(CborError {
+            offset: start,
+            fault: Fault::TooDeep,
+        });
         let head = {
             let mut ahead = self.reader.clone();
             ahead.head()?
@@ -62,10 +73,19 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn check_head(&self, start: usize, kind: Kind, head: Head, strict: bool) -> Result<(), CborError> {
+    fn check_head(
+        &self,
+        start: usize,
+        kind: Kind,
+        head: Head,
+        strict: bool,
+    ) -> Result<(), CborError> {
         // A float's argument is its bits, so its width is its own.
         if strict && kind != Kind::Float && !head.shortest {
-            return Err(CborError { offset: start, fault: Fault::NotShortest });
+            return Err(CborError {
+                offset: start,
+                fault: Fault::NotShortest,
+            });
         }
         Ok(())
     }
@@ -78,7 +98,10 @@ impl<'a> Walk<'a> {
             let start = self.reader.position();
             self.value(depth, true)?;
             let key = self.reader.since(start);
-            let duplicate = CborError { offset: start, fault: Fault::DuplicateKey };
+            let duplicate = CborError {
+                offset: start,
+                fault: Fault::DuplicateKey,
+            };
             if length > FEW_KEYS {
                 many.push((key, start));
             } else {
@@ -91,7 +114,10 @@ impl<'a> Walk<'a> {
         }
         many.sort_unstable();
         match many.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(CborError { offset: pair[1].1, fault: Fault::DuplicateKey }),
+            Some(pair) => Err(CborError {
+                offset: pair[1].1,
+                fault: Fault::DuplicateKey,
+            }),
             None => Ok(()),
         }
     }

@@ -108,7 +108,8 @@ impl<'a> Writer<'a> {
             24..0x100 => self.out.extend_from_slice(&[major | 24, wide[7]]),
             0x100..0x1_0000 => self.out.extend_from_slice(&[major | 25, wide[6], wide[7]]),
             0x1_0000..0x1_0000_0000 => {
-                self.out.extend_from_slice(&[major | 26, wide[4], wide[5], wide[6], wide[7]]);
+                self.out
+                    .extend_from_slice(&[major | 26, wide[4], wide[5], wide[6], wide[7]]);
             }
             _ => {
                 self.out.push(major | 27);
