@@ -8,7 +8,9 @@ use wasmtime::{Engine, Precompiled};
 /// Why a component cannot become an artifact. The text is for whoever brought the component.
 #[derive(Debug, Error)]
 pub(crate) enum CompileError {
-    #[error("a core module, not a component: build it for wasm32-wasip2, or wrap it as a component")]
+    #[error(
+        "a core module, not a component: build it for wasm32-wasip2, or wrap it as a component"
+    )]
     CoreModule,
     #[error("a precompiled artifact, not a component: bring the .wasm it was made from")]
     Precompiled,
@@ -23,10 +25,7 @@ pub(crate) enum CompileError {
 }
 
 /// Compiles `bytes`; returns the artifact and what is callable in it.
-pub(crate) fn compile(
-    engine: &Engine,
-    bytes: &[u8],
-) -> Result<(Vec<u8>, Interface), CompileError> {
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Interface), CompileError> {
     match Engine::detect_precompiled(bytes) {
         Some(Precompiled::Component | Precompiled::Module) => {
             return Err(CompileError::Precompiled);
@@ -47,16 +46,23 @@ pub(crate) fn compile(
         .map(|import| format!("`{}`", import.name))
         .collect();
     if !unknown.is_empty() {
-        return Err(CompileError::UnknownImports { names: unknown.join(", ") });
+        return Err(CompileError::UnknownImports {
+            names: unknown.join(", "),
+        });
     }
     if interface.functions.is_empty() {
         return Err(CompileError::Empty);
     }
-    let artifact = component.serialize().map_err(|error| CompileError::Engine(one_line(&error)))?;
+    let artifact = component
+        .serialize()
+        .map_err(|error| CompileError::Engine(one_line(&error)))?;
     Ok((artifact, interface))
 }
 
 /// The whole chain of causes on one line.
 fn one_line(error: &wasmtime::Error) -> String {
-    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+    format!("{error:#}")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -6,19 +6,19 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use proc_host_jail::{Layers, Profile, inherited_fd, lock};
+use proc_host_jail::{FIRST_FD, Jail, JailError, Profile, inherited_fd};
 use proc_host_wire::start::{CompilerStart, Start};
 use proc_host_wire::{Inbox, Link, Message, Outbox, ProtocolError};
 use thiserror::Error;
 
 use crate::compile::compile;
 
-/// The descriptor of the socket; those of the component and the artifact follow it.
-const SOCKET: i32 = 3;
 /// Seconds of processor time one component may cost.
 const CPU_SECONDS: u64 = 120;
 /// Bytes of memory one component may cost.
 const MEMORY: u64 = 4 << 30;
+/// Bytes an artifact may have.
+const ARTIFACT: u64 = 1 << 30;
 
 #[derive(Debug, Error)]
 enum CompilerError {
@@ -28,14 +28,14 @@ enum CompilerError {
     Protocol(#[from] ProtocolError),
     #[error("the host closed the socket before it said what to compile")]
     NoStart,
-    #[error("failed to take an inherited descriptor: {0}")]
-    Descriptor(#[source] io::Error),
+    #[error("failed to set up its socket: {0}")]
+    Socket(#[source] io::Error),
     #[error("failed to read the component: {0}")]
     Input(#[source] io::Error),
     #[error("failed to write the artifact: {0}")]
     Output(#[source] io::Error),
-    #[error("failed to lock itself in: {0}")]
-    Lock(#[from] proc_host_jail::JailError),
+    #[error("failed in its jail: {0}")]
+    Jail(#[from] JailError),
     #[error("failed to set up the engine: {0}")]
     Engine(String),
     #[error("failed to tell the host: {0}")]
@@ -56,28 +56,38 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), CompilerError> {
-    let fd = |number: i32| inherited_fd(number).map_err(CompilerError::Descriptor);
-    let mut socket = UnixStream::from(fd(SOCKET)?);
-    socket.set_nonblocking(false).map_err(CompilerError::Descriptor)?;
+    let jail = Jail::enter()?;
+    // The socket comes first among the descriptors, the component and the artifact follow.
+    let mut socket = UnixStream::from(inherited_fd(FIRST_FD)?);
+    socket
+        .set_nonblocking(false)
+        .map_err(CompilerError::Socket)?;
     let start = read_start(&mut socket)?;
-    let number = |at: u32| SOCKET + 1 + i32::try_from(at).unwrap_or(i32::MAX - SOCKET - 1);
-    let component = read_component(fd(number(start.input))?, start.input_len)?;
-    let output = File::from(fd(number(start.output))?);
-    let engine =
-        proc_host_engine::compiler().map_err(|error| CompilerError::Engine(format!("{error:#}")))?;
-    lock(
-        Profile::Compiler { cpu_seconds: CPU_SECONDS, data_bytes: MEMORY },
-        Layers::from_bits(start.skip_layers),
-    )?;
+    let fd =
+        |at: u32| inherited_fd(FIRST_FD + 1 + i32::try_from(at).unwrap_or(i32::MAX - FIRST_FD - 1));
+    let component = read_component(fd(start.input)?, start.input_len)?;
+    let output = File::from(fd(start.output)?);
+    let engine = proc_host_engine::compiler()
+        .map_err(|error| CompilerError::Engine(format!("{error:#}")))?;
+    let _layers = jail.lock(Profile::Compiler {
+        cpu_seconds: CPU_SECONDS,
+        data_bytes: MEMORY,
+        output_bytes: ARTIFACT,
+    })?;
     let answer = match compile(&engine, &component) {
         Ok((artifact, interface)) => {
-            (&output).write_all(&artifact).map_err(CompilerError::Output)?;
+            (&output)
+                .write_all(&artifact)
+                .map_err(CompilerError::Output)?;
             Message::Compiled {
                 artifact_len: artifact.len() as u64,
                 interface: interface.encode(),
             }
         }
-        Err(error) => Message::Failed { module: None, message: error.to_string() },
+        Err(error) => Message::Failed {
+            module: None,
+            message: error.to_string(),
+        },
     };
     reply(&mut socket, answer)
 }

@@ -47,7 +47,11 @@ pub fn describe(engine: &Engine, component: &Component) -> Interface {
             grant: grant(name),
         })
         .collect();
-    Interface { types: types.types, functions, imports }
+    Interface {
+        types: types.types,
+        functions,
+        imports,
+    }
 }
 
 /// Why a function cannot be called, as far as its type alone tells.
@@ -115,7 +119,11 @@ impl Types {
     }
 
     fn describe(&mut self, ty: &types::Type) -> Type {
-        let name = self.names.iter().find(|(known, _)| known == ty).map(|(_, name)| name.clone());
+        let name = self
+            .names
+            .iter()
+            .find(|(known, _)| known == ty)
+            .map(|(_, name)| name.clone());
         let maybe = |types: &mut Types, ty: Option<types::Type>| ty.map(|ty| types.id(&ty));
         match ty {
             types::Type::Bool => Type::Bool,
@@ -136,9 +144,10 @@ impl Types {
             types::Type::FixedLengthList(list) => Type::FixedList(self.id(&list.ty()), list.len()),
             types::Type::Map(map) => Type::Map(self.id(&map.key()), self.id(&map.value())),
             types::Type::Option(option) => Type::Option(self.id(&option.ty())),
-            types::Type::Result(result) => {
-                Type::Result { ok: maybe(self, result.ok()), err: maybe(self, result.err()) }
-            }
+            types::Type::Result(result) => Type::Result {
+                ok: maybe(self, result.ok()),
+                err: maybe(self, result.err()),
+            },
             types::Type::Tuple(tuple) => {
                 Type::Tuple(tuple.types().map(|ty| self.id(&ty)).collect())
             }
@@ -156,12 +165,14 @@ impl Types {
                     .map(|case| (case.name.to_owned(), maybe(self, case.ty)))
                     .collect(),
             },
-            types::Type::Enum(cases) => {
-                Type::Enum { name, cases: cases.names().map(str::to_owned).collect() }
-            }
-            types::Type::Flags(flags) => {
-                Type::Flags { name, flags: flags.names().map(str::to_owned).collect() }
-            }
+            types::Type::Enum(cases) => Type::Enum {
+                name,
+                cases: cases.names().map(str::to_owned).collect(),
+            },
+            types::Type::Flags(flags) => Type::Flags {
+                name,
+                flags: flags.names().map(str::to_owned).collect(),
+            },
             types::Type::Own(resource) => Type::Own(self.resource(*resource)),
             types::Type::Borrow(resource) => Type::Borrow(self.resource(*resource)),
             types::Type::Future(future) => Type::Future(maybe(self, future.ty())),

@@ -35,9 +35,13 @@ pub fn exports(engine: &Engine, component: &Component) -> Vec<Export> {
                 }
             }
             ComponentItem::ComponentInstance(instance) => {
-                let Some(outer) = component.get_export_index(None, name) else { continue };
+                let Some(outer) = component.get_export_index(None, name) else {
+                    continue;
+                };
                 for (inner, item) in instance.exports(engine) {
-                    let ComponentItem::ComponentFunc(function) = item.ty else { continue };
+                    let ComponentItem::ComponentFunc(function) = item.ty else {
+                        continue;
+                    };
                     if is_toolchain_export(Some(name), inner) {
                         continue;
                     }

@@ -245,7 +245,16 @@ impl Frame {
         while !table.is_empty() {
             attachments.push(Attachment::decode(kind, &table.split_to(ENTRY))?);
         }
-        Ok(Some(Frame { kind, flags, call, stream, items, routing, attachments, body: rest }))
+        Ok(Some(Frame {
+            kind,
+            flags,
+            call,
+            stream,
+            items,
+            routing,
+            attachments,
+            body: rest,
+        }))
     }
 
     /// Appends the frame to `out`, with `body` in place of its own.
@@ -253,8 +262,11 @@ impl Frame {
     /// The caller keeps every section within [`crate::limits`]; [`crate::Outbox`] does.
     pub(crate) fn put(&self, flags: u8, body: &[u8], out: &mut Vec<u8>) {
         let continued = flags & CONTINUED != 0;
-        let (routing, attachments): (&[u8], &[Attachment]) =
-            if continued { (&[], &[]) } else { (&self.routing, &self.attachments) };
+        let (routing, attachments): (&[u8], &[Attachment]) = if continued {
+            (&[], &[])
+        } else {
+            (&self.routing, &self.attachments)
+        };
         debug_assert!(body.len() <= MAX_PIECE && routing.len() <= MAX_ROUTING);
         out.extend_from_slice(&length::<u32>(body.len()).to_le_bytes());
         out.extend_from_slice(&[self.kind as u8, flags]);
@@ -275,7 +287,9 @@ impl Frame {
 impl Attachment {
     fn decode(kind: Kind, entry: &[u8]) -> Result<Attachment, ProtocolError> {
         let wrong = |why| ProtocolError::Routing { kind, why };
-        let (head, id) = entry.split_first_chunk::<8>().ok_or(wrong("short attachment"))?;
+        let (head, id) = entry
+            .split_first_chunk::<8>()
+            .ok_or(wrong("short attachment"))?;
         let id: [u8; 8] = id.try_into().map_err(|_| wrong("short attachment"))?;
         let what = match head {
             [1, 0, 0, 0, 0, 0, 0, 0] => AttachmentKind::Resource,
@@ -283,7 +297,10 @@ impl Attachment {
             [3, 0, 0, 0, 0, 0, 0, 0] => AttachmentKind::Future,
             _ => return Err(wrong("unknown kind of attachment")),
         };
-        Ok(Attachment { kind: what, id: u64::from_le_bytes(id) })
+        Ok(Attachment {
+            kind: what,
+            id: u64::from_le_bytes(id),
+        })
     }
 
     fn encode(self, out: &mut Vec<u8>) {
@@ -294,7 +311,11 @@ impl Attachment {
 
 fn bounded(what: &'static str, length: usize, limit: usize) -> Result<usize, ProtocolError> {
     if length > limit {
-        return Err(ProtocolError::TooLong { what, length, limit });
+        return Err(ProtocolError::TooLong {
+            what,
+            length,
+            limit,
+        });
     }
     Ok(length)
 }

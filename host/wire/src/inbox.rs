@@ -65,7 +65,11 @@ impl Inbox {
                 .get_mut(&key)
                 .ok_or(ProtocolError::Continuation(frame.kind))?;
             bound("body", entry.body.len() + frame.body.len(), MAX_BODY)?;
-            bound("unfinished messages", self.held + frame.body.len(), MAX_UNFINISHED)?;
+            bound(
+                "unfinished messages",
+                self.held + frame.body.len(),
+                MAX_UNFINISHED,
+            )?;
             entry.body.put_slice(&frame.body);
             self.held += frame.body.len();
             if more {
@@ -75,10 +79,22 @@ impl Inbox {
                 return Err(ProtocolError::Continuation(frame.kind));
             };
             self.held -= done.body.len();
-            return Ok(Some(Frame { flags: 0, body: done.body.freeze(), ..done.frame }));
+            return Ok(Some(Frame {
+                flags: 0,
+                body: done.body.freeze(),
+                ..done.frame
+            }));
         }
-        bound("unfinished messages", self.held + frame.body.len(), MAX_UNFINISHED)?;
-        bound("count of unfinished messages", self.unfinished.len() + 1, MAX_UNFINISHED_COUNT)?;
+        bound(
+            "unfinished messages",
+            self.held + frame.body.len(),
+            MAX_UNFINISHED,
+        )?;
+        bound(
+            "count of unfinished messages",
+            self.unfinished.len() + 1,
+            MAX_UNFINISHED_COUNT,
+        )?;
         self.held += frame.body.len();
         let body = BytesMut::from(std::mem::replace(&mut frame.body, Bytes::new()));
         let kind = frame.kind;
@@ -91,7 +107,11 @@ impl Inbox {
 
 fn bound(what: &'static str, length: usize, limit: usize) -> Result<(), ProtocolError> {
     if length > limit {
-        return Err(ProtocolError::TooLong { what, length, limit });
+        return Err(ProtocolError::TooLong {
+            what,
+            length,
+            limit,
+        });
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub struct Interface {
 }
 
 /// A WIT type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "each variant is the WIT type of its name")]
 pub enum Type {
@@ -55,12 +55,27 @@ pub enum Type {
     FixedList(TypeId, u32),
     Map(TypeId, TypeId),
     Option(TypeId),
-    Result { ok: Option<TypeId>, err: Option<TypeId> },
+    Result {
+        ok: Option<TypeId>,
+        err: Option<TypeId>,
+    },
     Tuple(Vec<TypeId>),
-    Record { name: Option<String>, fields: Vec<(String, TypeId)> },
-    Variant { name: Option<String>, cases: Vec<(String, Option<TypeId>)> },
-    Enum { name: Option<String>, cases: Vec<String> },
-    Flags { name: Option<String>, flags: Vec<String> },
+    Record {
+        name: Option<String>,
+        fields: Vec<(String, TypeId)>,
+    },
+    Variant {
+        name: Option<String>,
+        cases: Vec<(String, Option<TypeId>)>,
+    },
+    Enum {
+        name: Option<String>,
+        cases: Vec<String>,
+    },
+    Flags {
+        name: Option<String>,
+        flags: Vec<String>,
+    },
     Own(String),
     Borrow(String),
     Stream(Option<TypeId>),
@@ -132,9 +147,10 @@ impl Interface {
     /// A descriptor from untrusted bytes, with every bound and index checked.
     pub fn decode(bytes: &[u8]) -> Result<Interface, ProtocolError> {
         let interface: Interface = decode(Kind::Compiled, bytes)?;
-        interface
-            .check()
-            .map_err(|why| ProtocolError::Body { kind: Kind::Compiled, why: why.to_owned() })?;
+        interface.check().map_err(|why| ProtocolError::Body {
+            kind: Kind::Compiled,
+            why: why.to_owned(),
+        })?;
         Ok(interface)
     }
 
@@ -185,9 +201,7 @@ impl Interface {
             Some(Type::Result { .. }) => Shape::Fallible,
             Some(Type::Stream(_)) => Shape::Generator,
             Some(Type::Tuple(parts)) => match parts.as_slice() {
-                [stream, end]
-                    if matches!(self.ty(*stream), Type::Stream(_)) && is_failure(end) =>
-                {
+                [stream, end] if matches!(self.ty(*stream), Type::Stream(_)) && is_failure(end) => {
                     Shape::FallibleGenerator
                 }
                 _ => Shape::Plain,
@@ -249,11 +263,18 @@ impl Interface {
             }
             Type::Map(key, value) => list(out, "map", &[Some(*key), Some(*value)]),
             Type::Option(inner) => list(out, "option", &[Some(*inner)]),
-            Type::Result { ok: None, err: None } => out.push_str("result"),
+            Type::Result {
+                ok: None,
+                err: None,
+            } => out.push_str("result"),
             Type::Result { ok, err: None } => list(out, "result", &[*ok]),
             Type::Result { ok, err } => list(out, "result", &[*ok, *err]),
             Type::Tuple(parts) => {
-                list(out, "tuple", &parts.iter().copied().map(Some).collect::<Vec<_>>());
+                list(
+                    out,
+                    "tuple",
+                    &parts.iter().copied().map(Some).collect::<Vec<_>>(),
+                );
             }
             Type::Own(name) => out.push_str(name),
             Type::Borrow(name) => {
@@ -263,10 +284,18 @@ impl Interface {
             Type::Future(None) => out.push_str("future"),
             Type::Stream(item) => list(out, "stream", &[*item]),
             Type::Future(item) => list(out, "future", &[*item]),
-            Type::Record { name: Some(name), .. }
-            | Type::Variant { name: Some(name), .. }
-            | Type::Enum { name: Some(name), .. }
-            | Type::Flags { name: Some(name), .. } => out.push_str(name),
+            Type::Record {
+                name: Some(name), ..
+            }
+            | Type::Variant {
+                name: Some(name), ..
+            }
+            | Type::Enum {
+                name: Some(name), ..
+            }
+            | Type::Flags {
+                name: Some(name), ..
+            } => out.push_str(name),
             other => self.write_definition(other, out),
         }
     }
@@ -322,7 +351,15 @@ impl Interface {
                 }
             }
             Type::Enum { name, cases: words } | Type::Flags { name, flags: words } => {
-                head(out, if matches!(ty, Type::Enum { .. }) { "enum" } else { "flags" }, name);
+                head(
+                    out,
+                    if matches!(ty, Type::Enum { .. }) {
+                        "enum"
+                    } else {
+                        "flags"
+                    },
+                    name,
+                );
                 for word in words {
                     comma(out);
                     out.push_str(word);
@@ -335,7 +372,10 @@ impl Interface {
 
     /// A function in WIT: `add: func(a: s64, b: s64) -> s64`.
     pub fn signature(&self, function: &Function) -> Signature<'_> {
-        Signature { interface: self, function: function.clone() }
+        Signature {
+            interface: self,
+            function: function.clone(),
+        }
     }
 }
 
@@ -348,7 +388,11 @@ pub struct Signature<'a> {
 
 impl fmt::Display for Signature<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.function.is_async { "async func" } else { "func" };
+        let word = if self.function.is_async {
+            "async func"
+        } else {
+            "func"
+        };
         write!(f, "{}: {word}(", self.function.callable())?;
         for (at, (name, id)) in self.function.params.iter().enumerate() {
             let comma = if at > 0 { ", " } else { "" };
@@ -366,7 +410,11 @@ impl Function {
     /// The name callers use inside its interface: `add`, `counter` (the constructor of a resource),
     /// `counter.incr` (a method, its handle first, or a static).
     pub fn callable(&self) -> &str {
-        match self.name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        match self
+            .name
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+        {
             Some((_, name)) => name,
             None => &self.name,
         }

@@ -314,11 +314,16 @@ impl Default for Window {
 impl Kind {
     /// Small messages whose order among those of their call does not matter.
     pub(crate) fn passes_by(self) -> bool {
-        matches!(self, Kind::Credit | Kind::Cancel | Kind::Ping | Kind::Pong | Kind::Release)
+        matches!(
+            self,
+            Kind::Credit | Kind::Cancel | Kind::Ping | Kind::Pong | Kind::Release
+        )
     }
 
     fn crosses(self, link: Link) -> bool {
-        use Link::{ClientToHost as Up, HostToClient as Down, HostToWorker as In, WorkerToHost as Out};
+        use Link::{
+            ClientToHost as Up, HostToClient as Down, HostToWorker as In, WorkerToHost as Out,
+        };
         let links: &[Link] = match self {
             Kind::Hello | Kind::Request | Kind::Call => &[Up],
             Kind::Welcome | Kind::Refused | Kind::Response => &[Down],
@@ -336,17 +341,33 @@ impl Kind {
 impl Message {
     /// The message of a whole frame that came over `link`.
     pub fn from_frame(link: Link, frame: Frame) -> Result<Message, ProtocolError> {
-        let Frame { kind, call, stream, items, routing, attachments, body, .. } = frame;
+        let Frame {
+            kind,
+            call,
+            stream,
+            items,
+            routing,
+            attachments,
+            body,
+            ..
+        } = frame;
         if !kind.crosses(link) {
             return Err(ProtocolError::Unexpected(kind));
         }
-        let carries_value =
-            matches!(kind, Kind::Call | Kind::Dispatch | Kind::Outcome | Kind::Items | Kind::End);
+        let carries_value = matches!(
+            kind,
+            Kind::Call | Kind::Dispatch | Kind::Outcome | Kind::Items | Kind::End
+        );
         let carries_body = carries_value
             || matches!(
                 kind,
-                Kind::Request | Kind::Response | Kind::Log | Kind::Callback | Kind::Answer
-                    | Kind::Start | Kind::Compiled
+                Kind::Request
+                    | Kind::Response
+                    | Kind::Log
+                    | Kind::Callback
+                    | Kind::Answer
+                    | Kind::Start
+                    | Kind::Compiled
             );
         let mut take = Take::new(kind, routing);
         if (!attachments.is_empty() && !carries_value) || (!body.is_empty() && !carries_body) {
@@ -405,7 +426,10 @@ impl Message {
                     _ => return Err(take.wrong("unknown kind of deadline")),
                 },
                 listens: take.flag()?,
-                window: Window { items: take.u32()?, bytes: take.u32()? },
+                window: Window {
+                    items: take.u32()?,
+                    bytes: take.u32()?,
+                },
                 arguments: value,
             }),
             Kind::Dispatch => Message::Dispatch(Dispatch {
@@ -414,24 +438,45 @@ impl Message {
                 function: take.u32()?,
                 deadline: take.option_u64()?,
                 listens: take.flag()?,
-                window: Window { items: take.u32()?, bytes: take.u32()? },
+                window: Window {
+                    items: take.u32()?,
+                    bytes: take.u32()?,
+                },
                 arguments: value,
             }),
             Kind::Cancel => Message::Cancel { call },
             Kind::Outcome => Message::Outcome(Ended {
                 call,
-                worker: if take.flag()? { Some(take_worker(&mut take)?) } else { None },
+                worker: if take.flag()? {
+                    Some(take_worker(&mut take)?)
+                } else {
+                    None
+                },
                 attempts: take.u32()?,
                 outcome: take_routed(&mut take, value)?,
             }),
             Kind::Ended => Message::Ended { call },
-            Kind::Items => Message::Items { call, stream, count: items, items: value },
+            Kind::Items => Message::Items {
+                call,
+                stream,
+                count: items,
+                items: value,
+            },
             Kind::End => Message::End {
                 call,
                 stream,
-                failure: if take.flag()? { Some(take_routed(&mut take, value)?) } else { None },
+                failure: if take.flag()? {
+                    Some(take_routed(&mut take, value)?)
+                } else {
+                    None
+                },
             },
-            Kind::Credit => Message::Credit { call, stream, items, bytes: take.u32()? },
+            Kind::Credit => Message::Credit {
+                call,
+                stream,
+                items,
+                bytes: take.u32()?,
+            },
             Kind::Close => Message::Close { call, stream },
             Kind::Callback => Message::Callback {
                 call,
@@ -459,9 +504,13 @@ impl Message {
                     _ => return Err(take.wrong("unknown kind of answer")),
                 },
             },
-            Kind::Release => Message::Release { handle: take.u64()? },
+            Kind::Release => Message::Release {
+                handle: take.u64()?,
+            },
             Kind::Start => Message::Start(decode(kind, &value.body)?),
-            Kind::Ready => Message::Ready { layers: take.u32()? },
+            Kind::Ready => Message::Ready {
+                layers: take.u32()?,
+            },
             Kind::Failed => Message::Failed {
                 module: match take.option_u64()? {
                     None => None,
@@ -486,19 +535,41 @@ impl Message {
     /// The frame that carries this message.
     pub(crate) fn into_frame(self) -> Frame {
         let frame = |kind, call| Frame::new(kind, call);
-        let with = |kind, call, put: Put| Frame { routing: put.done(), ..Frame::new(kind, call) };
+        let with = |kind, call, put: Put| Frame {
+            routing: put.done(),
+            ..Frame::new(kind, call)
+        };
         let put = Put::default;
         match self {
-            Message::Hello { major, features, token, name } => with(
+            Message::Hello {
+                major,
+                features,
+                token,
+                name,
+            } => with(
                 Kind::Hello,
                 0,
-                put().bytes(&major.to_le_bytes()).u64(features).bytes(&token).text(&name),
+                put()
+                    .bytes(&major.to_le_bytes())
+                    .u64(features)
+                    .bytes(&token)
+                    .text(&name),
             ),
-            Message::Welcome { features, version, pid } => {
-                with(Kind::Welcome, 0, put().u64(features).text(&version).u32(pid))
-            }
+            Message::Welcome {
+                features,
+                version,
+                pid,
+            } => with(
+                Kind::Welcome,
+                0,
+                put().u64(features).text(&version).u32(pid),
+            ),
             Message::Refused(reason) => with(Kind::Refused, 0, put().text(&reason)),
-            Message::Request { id, request, payload } => Frame {
+            Message::Request {
+                id,
+                request,
+                payload,
+            } => Frame {
                 routing: encode(&request),
                 body: payload,
                 ..Frame::new(Kind::Request, id)
@@ -510,10 +581,23 @@ impl Message {
                 },
                 ..with(Kind::Response, id, put().u8(u8::from(reply.is_ok())))
             },
-            Message::Log(entry) => Frame { body: encode(&entry), ..frame(Kind::Log, 0) },
-            Message::GuestLog { call, module, level, dropped, text } => Frame {
+            Message::Log(entry) => Frame {
+                body: encode(&entry),
+                ..frame(Kind::Log, 0)
+            },
+            Message::GuestLog {
+                call,
+                module,
+                level,
+                dropped,
+                text,
+            } => Frame {
                 body: text,
-                ..with(Kind::Log, call, put().u32(module).u8(level as u8).u32(dropped))
+                ..with(
+                    Kind::Log,
+                    call,
+                    put().u32(module).u8(level as u8).u32(dropped),
+                )
             },
             Message::Call(call) => {
                 let (deadline, micros) = match call.deadline {
@@ -553,21 +637,57 @@ impl Message {
                 with(Kind::Outcome, ended.call, routing).with_value(ended.outcome.value)
             }
             Message::Ended { call } => frame(Kind::Ended, call),
-            Message::Items { call, stream, count, items } => {
-                Frame { stream, items: count, ..frame(Kind::Items, call) }.with_value(items)
+            Message::Items {
+                call,
+                stream,
+                count,
+                items,
+            } => Frame {
+                stream,
+                items: count,
+                ..frame(Kind::Items, call)
             }
-            Message::End { call, stream, failure: None } => {
-                Frame { stream, ..with(Kind::End, call, put().u8(0)) }
-            }
-            Message::End { call, stream, failure: Some(routed) } => {
+            .with_value(items),
+            Message::End {
+                call,
+                stream,
+                failure: None,
+            } => Frame {
+                stream,
+                ..with(Kind::End, call, put().u8(0))
+            },
+            Message::End {
+                call,
+                stream,
+                failure: Some(routed),
+            } => {
                 let routing = put_routed(put().u8(1), &routed);
-                Frame { stream, ..with(Kind::End, call, routing) }.with_value(routed.value)
+                Frame {
+                    stream,
+                    ..with(Kind::End, call, routing)
+                }
+                .with_value(routed.value)
             }
-            Message::Credit { call, stream, items, bytes } => {
-                Frame { stream, items, ..with(Kind::Credit, call, put().u32(bytes)) }
-            }
-            Message::Close { call, stream } => Frame { stream, ..frame(Kind::Close, call) },
-            Message::Callback { call, callback, origin, payload } => {
+            Message::Credit {
+                call,
+                stream,
+                items,
+                bytes,
+            } => Frame {
+                stream,
+                items,
+                ..with(Kind::Credit, call, put().u32(bytes))
+            },
+            Message::Close { call, stream } => Frame {
+                stream,
+                ..frame(Kind::Close, call)
+            },
+            Message::Callback {
+                call,
+                callback,
+                origin,
+                payload,
+            } => {
                 let routing = match origin {
                     None => put().u8(0),
                     Some(origin) => put_worker(
@@ -576,36 +696,61 @@ impl Message {
                     )
                     .u64(origin.host_call),
                 };
-                Frame { stream: callback, body: payload, ..with(Kind::Callback, call, routing) }
+                Frame {
+                    stream: callback,
+                    body: payload,
+                    ..with(Kind::Callback, call, routing)
+                }
             }
-            Message::Answer { call, callback, answer } => {
+            Message::Answer {
+                call,
+                callback,
+                answer,
+            } => {
                 let (routing, body) = match answer {
                     Answer::Value(value) => (put().u8(0), value),
                     Answer::Failed(message) => (put().u8(1).text(&message), Bytes::new()),
                     Answer::Unheard => (put().u8(2), Bytes::new()),
                     Answer::Gone => (put().u8(3), Bytes::new()),
                 };
-                Frame { stream: callback, body, ..with(Kind::Answer, call, routing) }
+                Frame {
+                    stream: callback,
+                    body,
+                    ..with(Kind::Answer, call, routing)
+                }
             }
             Message::Release { handle } => with(Kind::Release, 0, put().u64(handle)),
-            Message::Start(start) => Frame { body: encode(&start), ..frame(Kind::Start, 0) },
+            Message::Start(start) => Frame {
+                body: encode(&start),
+                ..frame(Kind::Start, 0)
+            },
             Message::Ready { layers } => with(Kind::Ready, 0, put().u32(layers)),
-            Message::Failed { module, message } => {
-                with(Kind::Failed, 0, put().option_u64(module.map(u64::from)).text(&message))
-            }
+            Message::Failed { module, message } => with(
+                Kind::Failed,
+                0,
+                put().option_u64(module.map(u64::from)).text(&message),
+            ),
             Message::Drain => frame(Kind::Drain, 0),
             Message::Ping { nonce } => frame(Kind::Ping, nonce),
             Message::Pong { nonce } => frame(Kind::Pong, nonce),
-            Message::Compiled { artifact_len, interface } => {
-                Frame { body: interface, ..with(Kind::Compiled, 0, put().u64(artifact_len)) }
-            }
+            Message::Compiled {
+                artifact_len,
+                interface,
+            } => Frame {
+                body: interface,
+                ..with(Kind::Compiled, 0, put().u64(artifact_len))
+            },
         }
     }
 }
 
 impl Frame {
     fn with_value(self, value: Value) -> Frame {
-        Frame { attachments: value.attachments, body: value.body, ..self }
+        Frame {
+            attachments: value.attachments,
+            body: value.body,
+            ..self
+        }
     }
 }
 
@@ -614,7 +759,10 @@ fn put_worker(put: Put, worker: WorkerRef) -> Put {
 }
 
 fn take_worker(take: &mut Take) -> Result<WorkerRef, ProtocolError> {
-    Ok(WorkerRef { slot: take.u32()?, generation: take.u64()? })
+    Ok(WorkerRef {
+        slot: take.u32()?,
+        generation: take.u64()?,
+    })
 }
 
 fn put_routed(put: Put, routed: &Routed) -> Put {
@@ -623,5 +771,9 @@ fn put_routed(put: Put, routed: &Routed) -> Put {
 
 fn take_routed(take: &mut Take, value: Value) -> Result<Routed, ProtocolError> {
     let code = OutcomeCode::from_byte(take.u8()?).ok_or_else(|| take.wrong("unknown outcome"))?;
-    Ok(Routed { code, dispatched: take.flag()?, value })
+    Ok(Routed {
+        code,
+        dispatched: take.flag()?,
+        value,
+    })
 }

@@ -39,7 +39,11 @@ impl Outbox {
             ("attachment table", frame.attachments.len(), MAX_ATTACHMENTS),
         ] {
             if length > limit {
-                return Err(ProtocolError::TooLong { what, length, limit });
+                return Err(ProtocolError::TooLong {
+                    what,
+                    length,
+                    limit,
+                });
             }
         }
         let lane = self.lanes.iter_mut().find(|lane| lane.call == frame.call);
@@ -51,7 +55,11 @@ impl Outbox {
             _ if frame.body.len() > MAX_PIECE => {
                 self.waiting += frame.body.len() + HEADER;
                 let (call, queue) = (frame.call, VecDeque::from([frame]));
-                self.lanes.push_back(Lane { call, queue, sent: 0 });
+                self.lanes.push_back(Lane {
+                    call,
+                    queue,
+                    sent: 0,
+                });
             }
             _ => frame.put(0, &frame.body, &mut self.ready),
         }
@@ -71,7 +79,9 @@ impl Outbox {
             if buffer.len() >= 4 * MAX_PIECE {
                 break;
             }
-            let Some(mut lane) = self.lanes.pop_front() else { break };
+            let Some(mut lane) = self.lanes.pop_front() else {
+                break;
+            };
             self.waiting -= lane.step(buffer);
             if !lane.queue.is_empty() {
                 self.lanes.push_back(lane);
@@ -100,7 +110,11 @@ impl Lane {
             let piece = rest.min(MAX_PIECE);
             let first = if self.sent == 0 { 0 } else { CONTINUED };
             let more = if rest > piece { MORE } else { 0 };
-            frame.put(first | more, &frame.body[self.sent..self.sent + piece], buffer);
+            frame.put(
+                first | more,
+                &frame.body[self.sent..self.sent + piece],
+                buffer,
+            );
             released += piece;
             if more != 0 {
                 self.sent += piece;
@@ -109,7 +123,11 @@ impl Lane {
             self.sent = 0;
             released += HEADER;
             self.queue.pop_front();
-            if self.queue.front().is_some_and(|next| next.body.len() > MAX_PIECE) {
+            if self
+                .queue
+                .front()
+                .is_some_and(|next| next.body.len() > MAX_PIECE)
+            {
                 break;
             }
         }

@@ -182,8 +182,12 @@ impl Routed {
             OutcomeCode::Trapped => Outcome::Trapped(decode(Kind::Outcome, &self.value.body)?),
             OutcomeCode::Faulted => Outcome::Faulted(decode(Kind::Outcome, &self.value.body)?),
             OutcomeCode::Denied => Outcome::Denied(decode(Kind::Outcome, &self.value.body)?),
-            OutcomeCode::Cancelled => Outcome::Cancelled { dispatched: self.dispatched },
-            OutcomeCode::TimedOut => Outcome::TimedOut { dispatched: self.dispatched },
+            OutcomeCode::Cancelled => Outcome::Cancelled {
+                dispatched: self.dispatched,
+            },
+            OutcomeCode::TimedOut => Outcome::TimedOut {
+                dispatched: self.dispatched,
+            },
         })
     }
 }
@@ -194,13 +198,22 @@ impl From<Outcome> for Routed {
         let plain = |code, dispatched, body| Routed {
             code,
             dispatched,
-            value: Value { body, attachments: Vec::new() },
+            value: Value {
+                body,
+                attachments: Vec::new(),
+            },
         };
         match outcome {
-            Outcome::Returned(value) => {
-                Routed { code: OutcomeCode::Returned, dispatched: true, value }
-            }
-            Outcome::Raised(value) => Routed { code: OutcomeCode::Raised, dispatched: true, value },
+            Outcome::Returned(value) => Routed {
+                code: OutcomeCode::Returned,
+                dispatched: true,
+                value,
+            },
+            Outcome::Raised(value) => Routed {
+                code: OutcomeCode::Raised,
+                dispatched: true,
+                value,
+            },
             Outcome::Trapped(trap) => plain(OutcomeCode::Trapped, true, encode(&trap)),
             Outcome::Faulted(fault) => plain(OutcomeCode::Faulted, true, encode(&fault)),
             Outcome::Denied(denied) => plain(OutcomeCode::Denied, false, encode(&denied)),
@@ -213,7 +226,10 @@ impl From<Outcome> for Routed {
             Outcome::Unknown(message) => plain(
                 OutcomeCode::Faulted,
                 true,
-                encode(&Fault { cause: FaultCause::Lost, message }),
+                encode(&Fault {
+                    cause: FaultCause::Lost,
+                    message,
+                }),
             ),
         }
     }
@@ -222,7 +238,10 @@ impl From<Outcome> for Routed {
 impl Denied {
     /// A denial with its reason in words.
     pub fn new(reason: DeniedReason, message: impl Into<String>) -> Denied {
-        Denied { reason, message: message.into() }
+        Denied {
+            reason,
+            message: message.into(),
+        }
     }
 }
 

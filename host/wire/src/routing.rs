@@ -61,11 +61,17 @@ pub(crate) struct Take {
 
 impl Take {
     pub(crate) fn new(kind: Kind, routing: Bytes) -> Take {
-        Take { kind, rest: routing }
+        Take {
+            kind,
+            rest: routing,
+        }
     }
 
     pub(crate) fn wrong(&self, why: &'static str) -> ProtocolError {
-        ProtocolError::Routing { kind: self.kind, why }
+        ProtocolError::Routing {
+            kind: self.kind,
+            why,
+        }
     }
 
     pub(crate) fn u8(&mut self) -> Result<u8, ProtocolError> {
@@ -81,19 +87,30 @@ impl Take {
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, ProtocolError> {
-        self.rest.try_get_u32_le().map_err(|_| self.wrong("ends early"))
+        self.rest
+            .try_get_u32_le()
+            .map_err(|_| self.wrong("ends early"))
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, ProtocolError> {
-        self.rest.try_get_u64_le().map_err(|_| self.wrong("ends early"))
+        self.rest
+            .try_get_u64_le()
+            .map_err(|_| self.wrong("ends early"))
     }
 
     pub(crate) fn option_u64(&mut self) -> Result<Option<u64>, ProtocolError> {
-        if self.flag()? { self.u64().map(Some) } else { Ok(None) }
+        if self.flag()? {
+            self.u64().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(crate) fn text(&mut self) -> Result<String, ProtocolError> {
-        let length = self.rest.try_get_u16_le().map_err(|_| self.wrong("ends early"))?;
+        let length = self
+            .rest
+            .try_get_u16_le()
+            .map_err(|_| self.wrong("ends early"))?;
         let length = usize::from(length);
         if length > MAX_TEXT {
             return Err(self.wrong("a text over the limit"));
@@ -121,6 +138,10 @@ impl Take {
     }
 
     pub(crate) fn end(self) -> Result<(), ProtocolError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong("runs on")) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.wrong("runs on"))
+        }
     }
 }

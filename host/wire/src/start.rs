@@ -24,8 +24,6 @@ pub struct WorkerStart {
     pub generation: u64,
     /// Modules; a dispatch names one by its index.
     pub modules: Vec<ModuleStart>,
-    /// Layers of the jail not to insist on, by bit.
-    pub skip_layers: u32,
 }
 
 /// A module of a worker.
@@ -97,6 +95,4 @@ pub struct CompilerStart {
     pub input_len: u64,
     /// The inherited descriptor of an empty memory file for the artifact.
     pub output: u32,
-    /// Layers of the jail not to insist on, by bit.
-    pub skip_layers: u32,
 }
