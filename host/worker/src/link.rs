@@ -4,13 +4,15 @@
 //! what the messages mean.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use proc_host_wire::{Inbox, Link as Direction, Message, Outbox, ProtocolError};
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
+
+use crate::outgoing::Outgoing;
 
 /// Bytes waiting to be written above which guests that want to send more are made to wait, and log
 /// entries are dropped.
@@ -20,6 +22,8 @@ const HIGH_WATER: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     outbox: Mutex<Outbox>,
+    /// Streams with items that have not been handed over yet.
+    written: Mutex<Vec<Arc<Outgoing>>>,
     /// Something waits to be written.
     filled: Notify,
     /// The outbox has been emptied.
@@ -43,6 +47,25 @@ impl Link {
         let result = self.lock().push(message);
         self.filled.notify_one();
         result
+    }
+
+    /// Items of a stream wait to be handed over when the socket's turn comes.
+    pub(crate) fn has_items(&self, stream: Arc<Outgoing>) {
+        self.written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(stream);
+        self.filled.notify_one();
+    }
+
+    /// Moves what is to be written next into `buffer`; false where there is nothing.
+    fn fill(&self, buffer: &mut Vec<u8>) -> bool {
+        let written =
+            std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
+        for stream in written {
+            stream.flush();
+        }
+        self.lock().fill(buffer)
     }
 
     /// Whether little enough waits to be written.
@@ -71,7 +94,7 @@ impl Link {
         let mut buffer = Vec::new();
         loop {
             buffer.clear();
-            while !self.lock().fill(&mut buffer) {
+            while !self.fill(&mut buffer) {
                 self.filled.notified().await;
             }
             let mut rest = &buffer[..];
@@ -96,7 +119,7 @@ impl Link {
     /// Writes what is queued, then returns. For the last words of a worker.
     pub(crate) async fn flush(&self, socket: &OwnedWriteHalf) -> Result<(), LinkError> {
         let mut buffer = Vec::new();
-        while self.lock().fill(&mut buffer) {
+        while self.fill(&mut buffer) {
             let mut rest = &buffer[..];
             while !rest.is_empty() {
                 socket.writable().await?;

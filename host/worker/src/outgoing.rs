@@ -1,12 +1,15 @@
 //! A stream on its way from a guest to a reader behind the host.
 //!
-//! Owns: the credit, and that the stream ends once. May not know: what the items are.
+//! Owns: the credit, that items written one by one travel many to a frame, and that the stream ends
+//! once. May not know: what the items are.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
+use proc_host_wire::limits::MAX_PIECE;
 use proc_host_wire::message::Window;
-use proc_host_wire::{Message, Value};
+use proc_host_wire::{Attachment, Denied, DeniedReason, Message, Outcome, Value};
 
 use crate::call::Call;
 use crate::link::Link;
@@ -28,6 +31,9 @@ struct State {
     bytes: i64,
     closed: bool,
     waker: Option<Waker>,
+    /// Written by the guest since the socket was last written to.
+    pending: BytesMut,
+    count: u32,
 }
 
 impl Outgoing {
@@ -37,6 +43,8 @@ impl Outgoing {
             bytes: i64::from(window.bytes),
             closed: false,
             waker: None,
+            pending: BytesMut::new(),
+            count: 0,
         };
         Outgoing {
             id,
@@ -64,24 +72,63 @@ impl Outgoing {
         usize::try_from(self.lock().bytes).unwrap_or(0)
     }
 
-    /// Sends items that were credited.
-    pub(crate) fn send(&self, count: u32, items: Value) {
-        {
-            let mut state = self.lock();
-            if state.closed {
-                return;
-            }
-            state.items = state.items.saturating_sub(u64::from(count));
-            state.bytes -= i64::try_from(items.body.len()).unwrap_or(i64::MAX);
+    /// Sends items that were credited, together with what else is written before the socket's turn
+    /// comes.
+    pub(crate) fn send(self: &Arc<Outgoing>, count: u32, items: Value) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
         }
-        let sent = self.link.send(Message::Items {
-            call: self.call.id,
-            stream: self.id,
+        state.items = state.items.saturating_sub(u64::from(count));
+        state.bytes -= i64::try_from(items.body.len()).unwrap_or(i64::MAX);
+        // Items name their attachments by index in their own table: such frames are not joined.
+        let apart = !items.attachments.is_empty();
+        if apart || state.pending.len() + items.body.len() > MAX_PIECE {
+            self.flush_locked(&mut state);
+        }
+        if state.count == 0 {
+            self.link.has_items(self.clone());
+        }
+        state.count += count;
+        state.pending.extend_from_slice(&items.body);
+        if apart {
+            self.post(&mut state, items.attachments);
+        }
+    }
+
+    /// Hands what is pending to the socket.
+    pub(crate) fn flush(&self) {
+        self.flush_locked(&mut self.lock());
+    }
+
+    fn flush_locked(&self, state: &mut State) {
+        if state.count > 0 {
+            self.post(state, Vec::new());
+        }
+    }
+
+    fn post(&self, state: &mut State, attachments: Vec<Attachment>) {
+        let count = std::mem::take(&mut state.count);
+        let items = Value {
+            body: state.pending.split().freeze(),
+            attachments,
+        };
+        let (call, stream) = (self.call.id, self.id);
+        if let Err(error) = self.link.send(Message::Items {
+            call,
+            stream,
             count,
             items,
-        });
-        if let Err(error) = sent {
-            self.fail(&format!("an item cannot be sent: {error}"));
+        }) {
+            state.closed = true;
+            let message = format!("an item cannot be sent: {error}");
+            let denied = Denied::new(DeniedReason::TooLarge, message);
+            let failure = Some(Outcome::Denied(denied).into());
+            let _ = self.link.send(Message::End {
+                call,
+                stream,
+                failure,
+            });
         }
     }
 
@@ -114,26 +161,14 @@ impl Outgoing {
         self.call.forget_stream(self.id);
     }
 
-    /// Marks it closed and wakes the guest's side; false where it was.
+    /// Marks it closed behind what is pending, and wakes the guest's side; false where it was.
     pub(crate) fn shut(&self) -> bool {
         let mut state = self.lock();
+        self.flush_locked(&mut state);
         if let Some(waker) = state.waker.take() {
             waker.wake();
         }
         !std::mem::replace(&mut state.closed, true)
-    }
-
-    fn fail(&self, why: &str) {
-        if self.shut() {
-            let denied =
-                proc_host_wire::Denied::new(proc_host_wire::DeniedReason::TooLarge, why.to_owned());
-            let _ = self.link.send(Message::End {
-                call: self.call.id,
-                stream: self.id,
-                failure: Some(proc_host_wire::Outcome::Denied(denied).into()),
-            });
-        }
-        self.call.forget_stream(self.id);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
