@@ -1,0 +1,236 @@
+//! The three shapes of a generator behind one face.
+//!
+//! A stream; a stream with a future that says whether it failed; a resource whose `next` is called
+//! until it has nothing more.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use proc_host_wire::cbor::{Kind, Limits, Reader, TAG_RESOURCE, TAG_STREAM};
+use proc_host_wire::control::{FunctionInfo, Reply, Request};
+use proc_host_wire::interface::Type;
+use proc_host_wire::message::WorkerRef;
+
+use crate::attached::Attached;
+use crate::call::Call;
+use crate::call_error::CallError;
+use crate::codec::CodecError;
+use crate::handle::Handle;
+use crate::incoming::Incoming;
+use crate::outcome::{Encoded, Outcome};
+use crate::running::Place;
+
+/// What yields the items.
+pub(crate) enum Generator {
+    Stream {
+        place: Place,
+        items: Incoming,
+        /// Tells how the stream ended, where it can fail.
+        verdict: Option<Incoming>,
+    },
+    Resource {
+        place: Place,
+        handle: Handle,
+        /// The method, and whether its items are options themselves.
+        method: Option<(String, bool)>,
+        step: Option<BoxFuture<'static, Step>>,
+    },
+}
+
+/// What a step of a resource brings.
+pub(crate) enum Step {
+    Method(Result<(String, bool), CallError>),
+    Item(Result<Encoded, CallError>),
+}
+
+impl Generator {
+    /// The generator that a call has returned.
+    pub(crate) fn new(
+        place: &Place,
+        worker: Option<WorkerRef>,
+        outcome: Outcome,
+    ) -> Result<Generator, CallError> {
+        let value = match outcome {
+            Outcome::Returned(value) => value,
+            outcome => return Err(CallError::ended(&place.about, worker, outcome)),
+        };
+        let (body, attached) = value.into_parts();
+        let tag = {
+            let mut reader = Reader::new(&body, Limits::DEFAULT);
+            match reader.peek() {
+                Ok(Kind::Array) => reader.array().and_then(|_| reader.tag()),
+                _ => reader.tag(),
+            }
+        };
+        let mut attached = attached.into_iter().flatten();
+        match (tag.ok(), attached.next(), attached.next()) {
+            (Some(TAG_STREAM), Some(Attached::Stream(items)), None) => Ok(Generator::Stream {
+                place: place.clone(),
+                items,
+                verdict: None,
+            }),
+            (Some(TAG_STREAM), Some(Attached::Stream(items)), Some(Attached::Future(verdict))) => {
+                Ok(Generator::Stream {
+                    place: place.clone(),
+                    items,
+                    verdict: Some(verdict),
+                })
+            }
+            (Some(TAG_RESOURCE), Some(Attached::Handle(handle)), None) => {
+                let place = place.clone();
+                let step = Some(find_next(place.clone()).map(Step::Method).boxed());
+                Ok(Generator::Resource {
+                    place,
+                    handle,
+                    method: None,
+                    step,
+                })
+            }
+            _ => {
+                let why = "no stream and no resource with `next`".to_owned();
+                Err(CallError::result(&place.about, CodecError(why)))
+            }
+        }
+    }
+
+    pub(crate) fn poll_item(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Encoded, CallError>>> {
+        match self {
+            Generator::Stream {
+                place,
+                items,
+                verdict,
+            } => match (ready!(items.poll_encoded(cx)), verdict) {
+                (None, Some(verdict)) => poll_verdict(place, verdict, cx),
+                (item, _) => Poll::Ready(item),
+            },
+            Generator::Resource {
+                place,
+                handle,
+                method,
+                step,
+            } => loop {
+                if let Some(running) = step {
+                    let done = ready!(running.poll_unpin(cx));
+                    *step = None;
+                    match done {
+                        Step::Method(found) => *method = Some(found?),
+                        Step::Item(item) => {
+                            let nested = method.as_ref().is_some_and(|(_, nested)| *nested);
+                            return Poll::Ready(match item {
+                                Ok(item) => item_of(place, item, nested),
+                                Err(error) => Some(Err(error)),
+                            });
+                        }
+                    }
+                }
+                let Some((name, _)) = method else {
+                    return Poll::Ready(None);
+                };
+                *step = Some(next_item(place.clone(), handle.call(name, ())).boxed());
+            },
+        }
+    }
+}
+
+/// One call of `next`.
+async fn next_item(place: Place, call: Call<()>) -> Step {
+    Step::Item(call.outcome().await.and_then(|ended| match ended.outcome {
+        Outcome::Returned(value) => Ok(value),
+        outcome => Err(CallError::ended(&place.about, ended.worker, outcome)),
+    }))
+}
+
+/// Asks the host how the resource that `place` has returned is called, and finds its `next`.
+async fn find_next(place: Place) -> Result<(String, bool), CallError> {
+    let about = &place.about;
+    let wrong = |why: String| CallError::result(about, CodecError(why));
+    let request = Request::Describe {
+        pool: about.pool.to_string(),
+        target: about.target.clone(),
+    };
+    let reply = place.link.request(request, Bytes::new()).await;
+    let Reply::Function(found) = reply.map_err(|error| wrong(error.to_string()))? else {
+        return Err(wrong("the host answered something else".to_owned()));
+    };
+    next_method(&found).ok_or_else(|| wrong("a resource without `next`".to_owned()))
+}
+
+/// The `next` of the resource that a function returns, as `resource.next`, and whether its items
+/// are options themselves.
+pub(crate) fn next_method(found: &FunctionInfo) -> Option<(String, bool)> {
+    let interface = &found.interface;
+    let function = interface
+        .functions
+        .get(usize::try_from(found.function).ok()?)?;
+    let ok = match interface.types.get(function.result? as usize)? {
+        Type::Result { ok: Some(ok), .. } => interface.types.get(*ok as usize)?,
+        ty => ty,
+    };
+    let Type::Own(resource) = ok else { return None };
+    let name = format!("[method]{resource}.next");
+    let next = interface
+        .functions
+        .iter()
+        .find(|other| other.interface == function.interface && other.name == name)?;
+    let Type::Option(item) = interface.types.get(next.result? as usize)? else {
+        return None;
+    };
+    let nested = matches!(interface.types.get(*item as usize)?, Type::Option(_));
+    (next.params.len() == 1).then(|| (format!("{resource}.next"), nested))
+}
+
+/// What an `option<T>` holds: `null` is nothing, or, where T is an option, the empty array.
+fn item_of(place: &Place, value: Encoded, nested: bool) -> Option<Result<Encoded, CallError>> {
+    let (body, attached) = value.into_parts();
+    let mut reader = Reader::new(&body, Limits::DEFAULT);
+    if !nested {
+        return match reader.peek() {
+            Ok(Kind::Null) | Err(_) => None,
+            Ok(_) => Some(Ok(Encoded::new(body, attached))),
+        };
+    }
+    match reader.array() {
+        Ok(0) => None,
+        Ok(1) => Some(Ok(Encoded::new(body.slice(reader.position()..), attached))),
+        _ => {
+            let why = "neither an item nor nothing".to_owned();
+            Some(Err(CallError::result(&place.about, CodecError(why))))
+        }
+    }
+}
+
+/// How a stream that can fail has ended: `{"ok": …}`, or `{"err": E}`, which raises.
+fn poll_verdict(
+    place: &Place,
+    verdict: &mut Incoming,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Encoded, CallError>>> {
+    let value = match ready!(verdict.poll_encoded(cx)) {
+        Some(Ok(value)) => value,
+        // Dropped without a word: the stream has ended, and nothing says that it failed.
+        end => return Poll::Ready(end),
+    };
+    let (body, attached) = value.into_parts();
+    let mut reader = Reader::new(&body, Limits::DEFAULT);
+    let case = reader.map().and_then(|_| reader.text());
+    Poll::Ready(match case {
+        Ok("err") => {
+            let raised = Encoded::new(body.slice(reader.position()..), attached);
+            Some(Err(CallError::ended(
+                &place.about,
+                None,
+                Outcome::Raised(raised),
+            )))
+        }
+        Ok("ok") => None,
+        _ => {
+            let why = "an end that is no result".to_owned();
+            Some(Err(CallError::result(&place.about, CodecError(why))))
+        }
+    })
+}
