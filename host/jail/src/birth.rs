@@ -11,6 +11,7 @@
 //!                      '--> reap everything; Exited with the process's status; end
 //! ```
 
+use std::convert::Infallible;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -36,7 +37,7 @@ use crate::sys::{self, Side};
 /// What inits are called in a list of processes.
 const INIT_NAME: &CStr = c"proc-host-init";
 const HOSTNAME: &[u8] = b"proc-host";
-/// Of a process that could not execute; nobody sees it but init.
+/// Of a process that could not execute, and of an init without an answer.
 const FAILED: i32 = 127;
 
 type Failure = (Step, Errno);
@@ -59,20 +60,19 @@ pub(crate) struct Birth<'a> {
 impl Birth<'_> {
     /// The life of init, in the process just cloned by the launcher.
     pub(crate) fn init(&self) -> ! {
-        if let Err((step, errno)) = self.prepare().and_then(|()| self.bear()) {
-            let errno = errno.raw_os_error();
-            let _ = packet::send(
-                self.control,
-                Record::Failed {
-                    id: self.id,
-                    step,
-                    errno,
-                },
-                &[],
-                true,
-            );
-        }
-        sys::exit_now(0)
+        let Err((step, errno)) = self.prepare().and_then(|()| self.bear());
+        let errno = errno.raw_os_error();
+        let _ = packet::send(
+            self.control,
+            Record::Failed {
+                id: self.id,
+                step,
+                errno,
+            },
+            &[],
+            true,
+        );
+        sys::exit_now(FAILED)
     }
 
     fn prepare(&self) -> Result<(), Failure> {
@@ -82,7 +82,7 @@ impl Birth<'_> {
         match packet::receive(self.control, true) {
             Ok(Some(packet)) if packet.record == Record::Release => {}
             // The launcher is gone, or has given this process up.
-            _ => sys::exit_now(0),
+            _ => sys::exit_now(FAILED),
         }
         let made = self.spawned.made;
         if made.contains(Layers::USERNS) {
@@ -118,12 +118,12 @@ impl Birth<'_> {
             }),
         ) {
             Ok(0) => Ok(()),
-            _ => sys::exit_now(0),
+            _ => sys::exit_now(FAILED),
         }
     }
 
     /// Forks the process, tells the launcher how that went, and reaps until the process ends.
-    fn bear(&self) -> Result<(), Failure> {
+    fn bear(&self) -> Result<Infallible, Failure> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| (Step::Fork, e))?;
         let init = getpid();
         let (pid, pidfd) = match sys::clone(0).map_err(|errno| (Step::Fork, errno))? {
@@ -134,8 +134,8 @@ impl Birth<'_> {
         // From here on init holds nothing but its line to the launcher: whoever waits for the end
         // of file of something the process was given must not wait for init.
         let mut bytes = [0; LEN];
-        let failure = rustix::io::read(&reader, &mut bytes).unwrap_or(0);
-        let birth = match Record::decode(&bytes[..failure]) {
+        let length = rustix::io::read(&reader, &mut bytes).unwrap_or(0);
+        let birth = match Record::decode(&bytes[..length]) {
             Some(failed) => packet::send(self.control, failed, &[], true),
             None => {
                 let record = Record::Spawned {
@@ -149,20 +149,16 @@ impl Birth<'_> {
             || stdio::dup2_stdin(self.control).is_err()
             || sys::close_from(1, false).is_err()
         {
-            sys::exit_now(0);
+            sys::exit_now(FAILED);
         }
         let status = reap_until(pid);
-        let _ = packet::send(
-            stdio::stdin(),
-            Record::Exited {
-                id: self.id,
-                status,
-            },
-            &[],
-            true,
-        );
+        let record = Record::Exited {
+            id: self.id,
+            status,
+        };
+        let told = packet::send(stdio::stdin(), record, &[], true);
         // Were `reader` and `pidfd` dropped, they would be closed again.
-        sys::exit_now(0)
+        sys::exit_now(if told.is_ok() { 0 } else { FAILED })
     }
 
     /// Becomes the process, or tells init what failed.

@@ -13,6 +13,9 @@ use crate::packet;
 use crate::step::Step;
 use crate::users::Slot;
 
+/// The wait status where there is none to be had: exit code 127, never success.
+const SILENT: i32 = 127 << 8;
+
 #[derive(Debug)]
 pub(crate) struct Child {
     id: u64,
@@ -163,7 +166,7 @@ impl Child {
 fn raw(status: &WaitIdStatus) -> i32 {
     match (status.terminating_signal(), status.exit_status()) {
         (Some(signal), _) => signal,
-        (None, code) => code.unwrap_or(0) << 8,
+        (None, code) => code.map_or(SILENT, |code| code << 8),
     }
 }
 

@@ -121,7 +121,8 @@ impl Launcher {
     }
 
     /// The next event, or none yet. `UnexpectedEof` where the launcher is gone, and with it every
-    /// process.
+    /// process. `EMFILE` where this process had no number free for the pidfd of one that started:
+    /// it is killed, and its `Exited` follows.
     pub fn try_recv(&self) -> io::Result<Option<Event>> {
         let packet = match packet::receive(&self.socket, false) {
             Ok(Some(packet)) => packet,
@@ -132,8 +133,10 @@ impl Launcher {
         let event = match packet.record {
             Record::Spawned { id, pid } => match packet.fds.into_iter().next() {
                 Some(pidfd) => Event::Spawned { id, pid, pidfd },
-                // This process has no descriptor free: the process runs, and cannot be held.
-                None => return Err(Errno::MFILE.into()),
+                None => {
+                    self.kill(id)?;
+                    return Err(Errno::MFILE.into());
+                }
             },
             Record::Failed { id, step, errno } => Event::SpawnFailed {
                 id,

@@ -78,11 +78,7 @@ impl Jail {
         if wants(Layers::NO_NEW_PRIVS) {
             set_no_new_privs(true).map_err(JailError::NoNewPrivs)?;
         }
-        // Setting no_new_privs is part of it: without that one, Landlock is not to be had.
-        if wants(Layers::LANDLOCK)
-            && wants(Layers::NO_NEW_PRIVS)
-            && rights::restrict_by_landlock().map_err(JailError::Landlock)?
-        {
+        if wants(Layers::LANDLOCK) && rights::restrict_by_landlock().map_err(JailError::Landlock)? {
             held = held.with(Layers::LANDLOCK);
         }
         Ok(Self { skip, held })
@@ -125,6 +121,8 @@ impl Jail {
         if wants(Layers::SECCOMP) {
             seccomp::install(profile).map_err(JailError::Seccomp)?;
             hold(Layers::SECCOMP, true);
+            // It cannot be had without, so that leaving that one out takes leaving this one out.
+            hold(Layers::NO_NEW_PRIVS, true);
         }
         Ok(held)
     }

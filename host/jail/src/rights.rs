@@ -17,7 +17,7 @@ use rustix::thread::{
 use crate::error::JailError;
 
 /// The newest rights known here; older kernels handle those they know.
-const LANDLOCK: ABI = ABI::V6;
+const LANDLOCK: ABI = ABI::V9;
 
 const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
     effective: CapabilitySet::empty(),

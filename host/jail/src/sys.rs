@@ -34,16 +34,20 @@ fn last_errno() -> Errno {
 pub(crate) fn clone(flags: libc::c_int) -> Result<Side, Errno> {
     let flags = libc::c_long::from(flags | libc::CLONE_PIDFD | libc::SIGCHLD);
     let mut pidfd: RawFd = -1;
+    let none: libc::c_long = 0;
     // SAFETY: without CLONE_VM the child has its own copy of memory and goes on with the same
     // stack, as after a fork; `pidfd` is valid for the write. There is no other thread that could
     // hold a lock. The zeroes are stack, child tid and tls, so that their order does not matter.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
-    match i32::try_from(pid).ok().map(Pid::from_raw) {
-        Some(None) => Ok(Side::Child),
-        Some(Some(pid)) if pid.as_raw_nonzero().get() > 0 => {
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) };
+    match i32::try_from(pid) {
+        Ok(0) => Ok(Side::Child),
+        Ok(number @ 1..) => {
             // SAFETY: the kernel stored a new descriptor that nobody else knows.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Side::Parent { pid, pidfd })
+            Ok(Side::Parent {
+                pid: Pid::from_raw(number).ok_or(Errno::SRCH)?,
+                pidfd,
+            })
         }
         _ => Err(last_errno()),
     }

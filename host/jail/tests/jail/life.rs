@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
         "starts_with_its_descriptors_alone",
         starts_with_its_descriptors_alone,
     ),
+    ("takes_only_what_it_was_given", takes_only_what_it_was_given),
     ("starts_in_bare_surroundings", starts_in_bare_surroundings),
     ("has_a_user_of_its_own", has_a_user_of_its_own),
     ("tells_how_it_ended", tells_how_it_ended),
@@ -52,6 +53,13 @@ fn starts_with_its_descriptors_alone(host: &Host) {
     socket.read_to_string(&mut said).expect("said");
     let numbers: Vec<i32> = (0..67).collect();
     assert_eq!(said, format!("fourth{numbers:?} /dev/null true true"));
+}
+
+fn takes_only_what_it_was_given(host: &Host) {
+    assert_eq!(
+        host.ask(Role::Worker, Layers::NONE, "opened here"),
+        "4 true"
+    );
 }
 
 fn starts_in_bare_surroundings(host: &Host) {
@@ -141,6 +149,10 @@ fn kill_ends_the_namespace(host: &Host) {
     let mut running = host.spawn(Role::Worker, Layers::NONE, "wait");
     let mut said = [0; 7];
     running.socket.read_exact(&mut said).expect("said");
+    host.launcher.kill(running.id).expect("asked for");
+    assert_eq!(signal(host.end(running).0), Some(Signal::KILL));
+    // Without a namespace, the death of init is still that of the process.
+    let running = host.spawn(Role::Worker, Layers::ALL, "wait");
     host.launcher.kill(running.id).expect("asked for");
     assert_eq!(signal(host.end(running).0), Some(Signal::KILL));
     // What is not there cannot be killed, and does no harm.

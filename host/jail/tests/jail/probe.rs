@@ -13,6 +13,7 @@ use std::sync::mpsc;
 use std::{fs, ptr, thread};
 
 use proc_host_jail::{FIRST_FD, Jail, Profile, inherited_fd};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Resource, getrlimit};
 
 const COMPILER: Profile = Profile::Compiler {
@@ -33,6 +34,11 @@ pub(crate) fn main(role: &str) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let jail = Jail::enter().expect("entered");
+    // What an engine does while it loads: memory files and executable memory.
+    let image = memfd_create("image", MemfdFlags::CLOEXEC).expect("a memory file");
+    rustix::io::pwrite(&image, b"image", 0).expect("written");
+    rustix::fs::ftruncate(&image, 1 << 16).expect("resized");
+    assert_eq!(attempt("map 5"), "ok", "executable memory before the lock");
     // What the worker's epoch ticker is: a thread from before the lock.
     let (order, orders) = mpsc::channel::<String>();
     let (answer, answers) = mpsc::channel();
@@ -73,7 +79,7 @@ fn before_the_jail(scenario: &str, socket: &UnixStream) -> Option<String> {
             numbers.sort_unstable();
             let null = fs::read_link("/proc/self/fd/0").expect("standard input");
             let taken = inherited_fd(FIRST_FD).is_err();
-            let foreign = inherited_fd(socket.as_raw_fd() + numbers.len() as i32).is_err();
+            let foreign = inherited_fd(0).is_err() && inherited_fd(i32::MAX).is_err();
             format!("{numbers:?} {} {taken} {foreign}", null.display())
         }
         "fourth" => {
@@ -106,6 +112,15 @@ fn before_the_jail(scenario: &str, socket: &UnixStream) -> Option<String> {
             let _ = thread.join();
             refused
         }
+        // A descriptor opened by this process is not inherited, whatever its number.
+        "opened here" => {
+            let file = fs::File::open("/dev/null").expect("opened");
+            format!(
+                "{} {}",
+                file.as_raw_fd(),
+                inherited_fd(file.as_raw_fd()).is_err()
+            )
+        }
         "wait" => {
             let mut socket = socket;
             write!(socket, "waiting").expect("said");
@@ -115,15 +130,16 @@ fn before_the_jail(scenario: &str, socket: &UnixStream) -> Option<String> {
         }
         "orphan" => {
             // A child of a child is init's to reap. It lives for as long as the namespace does.
-            // SAFETY: there is one thread.
-            if unsafe { libc::fork() } == 0 {
-                if unsafe { libc::fork() } == 0 {
+            // SAFETY: there is one thread, and the copies touch nothing.
+            unsafe {
+                if libc::fork() == 0 {
+                    if libc::fork() != 0 {
+                        libc::_exit(0);
+                    }
                     loop {
-                        thread::park();
+                        libc::pause();
                     }
                 }
-                // SAFETY: this copy has nothing to clean up.
-                unsafe { libc::_exit(0) };
             }
             String::from("forked")
         }
@@ -223,7 +239,7 @@ fn connect() -> String {
     let socket =
         syscall(libc::SYS_socket, [libc::AF_INET.into(), 1, 0, 0, 0, 0]).expect("a socket");
     let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
+        sin_family: u16::try_from(libc::AF_INET).expect("a family"),
         sin_port: 80_u16.to_be(),
         sin_addr: libc::in_addr {
             s_addr: u32::from_be_bytes([127, 0, 0, 1]).to_be(),
