@@ -1,0 +1,2 @@
+;; A component with nothing to call.
+(component)

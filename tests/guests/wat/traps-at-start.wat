@@ -1,0 +1,9 @@
+;; Traps when it is instantiated, before anything is called.
+(component
+  (core module $m
+    (func $start unreachable)
+    (start $start)
+    (func (export "ping") (result i32) i32.const 1))
+  (core instance $i (instantiate $m))
+  (func $ping (result u32) (canon lift (core func $i "ping")))
+  (export "ping" (func $ping)))
