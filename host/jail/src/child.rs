@@ -143,7 +143,7 @@ impl Child {
             State::Ended(record) => record,
             State::Running => Record::Exited {
                 id,
-                status: status.as_ref().map_or(0, raw),
+                status: status.as_ref().map_or(SILENT, raw),
             },
             State::Starting => Record::Failed {
                 id,

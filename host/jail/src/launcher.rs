@@ -3,7 +3,6 @@
 //! Owns the launcher process: dropping the handle ends it and all it started. Knows no runtime; it
 //! is a descriptor to be polled.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -80,9 +79,8 @@ impl Launcher {
     /// [`launcher_main`](crate::launcher_main) for that subcommand.
     pub fn start() -> Result<Self, JailError> {
         let (ours, theirs) = packet::pair().map_err(|errno| JailError::Launcher(errno.into()))?;
-        // By descriptor, so that it is this binary even where its file has been replaced.
-        let binary = File::open("/proc/self/exe").map_err(JailError::Launcher)?;
-        let mut command = Command::new(format!("/proc/self/fd/{}", binary.as_raw_fd()));
+        // Not by its name: this is the same binary even where the file has been replaced.
+        let mut command = Command::new("/proc/self/exe");
         command
             .arg0("proc-host")
             .arg("launcher")

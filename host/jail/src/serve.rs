@@ -66,6 +66,7 @@ impl Serve {
         // Away from the terminal of the host, whose interrupt is for the host alone to handle.
         // Fails where this already leads a session, which does as well.
         let _ = setsid();
+        let _ = rustix::thread::set_name(c"proc-host");
         limits::raise_descriptors()?;
         let open = |path, flags| openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty());
         Ok(Self {

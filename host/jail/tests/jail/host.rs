@@ -69,13 +69,9 @@ impl Host {
         self.launcher.spawn(&request).expect("asked for");
         let id = request.id;
         drop(request);
-        let Event::Spawned {
-            id: spawned,
-            pid,
-            pidfd,
-        } = self.event()
-        else {
-            panic!("{scenario}: not spawned");
+        let (spawned, pid, pidfd) = match self.event() {
+            Event::Spawned { id, pid, pidfd } => (id, pid, pidfd),
+            other => panic!("{scenario}: not spawned: {other:?}"),
         };
         assert_eq!(spawned, id);
         let running = Running {

@@ -7,6 +7,7 @@
 mod death;
 mod host;
 mod life;
+mod listed;
 mod probe;
 mod walls;
 
