@@ -3,10 +3,12 @@
 //! Owns: the pairing of a function with its signature. May not know: deadlines, cancellation,
 //! outcomes; an error here costs the Store, and why is for the caller to say.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use wasmtime::component::{
-    AsAccessor, Func, GuestTaskId, ResourceAny, ResourceType, TypedFuncCallConcurrent,
+    Accessor, AsAccessor, Func, GuestTaskId, HasSelf, ResourceAny, ResourceType, TypedFunc,
+    TypedFuncCallConcurrent,
 };
 use wasmtime::{AsContext, AsContextMut, Result};
 
@@ -59,43 +61,59 @@ macro_rules! started {
         pub struct Started<T: 'static>(Pending<T>);
 
         enum Pending<T: 'static> {
-            $($name(TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>),)*
+            $($name(
+                TypedFunc<CborArgs, CborRet<$n>>,
+                TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>,
+            ),)*
         }
 
-        $(impl<T: 'static> From<TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>> for Started<T> {
-            fn from(call: TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>) -> Started<T> {
-                Started(Pending::$name(call))
+        $(impl<T: 'static> From<(
+            TypedFunc<CborArgs, CborRet<$n>>,
+            TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>,
+        )> for Started<T> {
+            fn from((func, call): (
+                TypedFunc<CborArgs, CborRet<$n>>,
+                TypedFuncCallConcurrent<T, CborArgs, CborRet<$n>>,
+            )) -> Started<T> {
+                Started(Pending::$name(func, call))
             }
         })*
 
         impl<T: Send + 'static> Started<T> {
             /// The guest task the call became, to be met again in `async_call_stack`.
             pub fn task(&self) -> GuestTaskId {
-                match &self.0 { $(Pending::$name(call) => call.task(),)* }
+                match &self.0 { $(Pending::$name(_, call) => call.task(),)* }
             }
-        }
 
-        impl TypedCall {
-            /// Waits for a started call to return.
+            /// Waits for the call to return. Polled only while the Store's `run_concurrent` is, but
+            /// it may outlive one and go on in the next.
             ///
             /// # Errors
             /// If the guest trapped or gave back what is not of its type. The Store is then dead.
-            pub async fn finish<T: Send + 'static>(
-                &self,
-                accessor: impl AsAccessor<Data = T>,
-                started: Started<T>,
-            ) -> Result<Reply> {
-                match started.0 {
-                    $(Pending::$name(call) => {
-                        let func = accessor.as_accessor().with(|store| {
-                            self.func.typed::<CborArgs, CborRet<$n>>(store)
-                        })?;
-                        func.finish_call_concurrent(accessor, call).await.map(Reply::from)
+            pub async fn finish(self) -> Result<Reply> {
+                match self.0 {
+                    $(Pending::$name(func, call) => {
+                        func.finish_call_concurrent(Detached::<T>(PhantomData), call)
+                            .await
+                            .map(Reply::from)
                     })*
                 }
             }
         }
     };
+}
+
+/// Stands in for the accessor that the engine takes to finish a call and has no use for: a borrowed
+/// one would tie a call to one turn of `run_concurrent`.
+struct Detached<T>(PhantomData<fn() -> T>);
+
+impl<T: Send + 'static> AsAccessor for Detached<T> {
+    type Data = T;
+    type AccessorData = HasSelf<T>;
+
+    fn as_accessor(&self) -> &Accessor<T> {
+        unreachable!("wasmtime 48 finishes a call without its accessor")
+    }
 }
 
 started! {
@@ -229,7 +247,7 @@ impl TypedCall {
     ) -> Result<Started<T>> {
         by_flat_count!(self.signature.flat_results(), N => {
             let func = self.func.typed::<CborArgs, CborRet<N>>(&store)?;
-            func.start_call_concurrent(&mut store, args).map(Started::from)
+            func.start_call_concurrent(&mut store, args).map(|call| Started::from((func, call)))
         })
     }
 
@@ -242,9 +260,11 @@ impl TypedCall {
         accessor: impl AsAccessor<Data = T>,
         args: CborArgs,
     ) -> Result<Reply> {
-        let accessor = accessor.as_accessor();
-        let started = accessor.with(|store| self.start(store, args))?;
-        self.finish(accessor, started).await
+        accessor
+            .as_accessor()
+            .with(|store| self.start(store, args))?
+            .finish()
+            .await
     }
 }
 

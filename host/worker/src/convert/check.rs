@@ -95,6 +95,7 @@ impl<'a> Checker<'a> {
                 }
                 Ok(())
             }
+            Kind::Map(key, value, entry) => self.map(key, value, *entry),
             Kind::Tuple(parts) => {
                 let length = self.of("array (tuple)", Reader::array)?;
                 if length != parts.len() {
@@ -161,6 +162,24 @@ impl<'a> Checker<'a> {
         match fields.iter().enumerate().find(missing) {
             Some((_, (name, _))) => Err(Mismatch::new(format!("{noun} `{name}` is missing"))),
             None => Ok(()),
+        }
+    }
+
+    fn map(&mut self, key: &Shape, value: &Shape, entry: u32) -> Checked {
+        let length = self.of("map", Reader::map)?;
+        self.lower((length as u64).saturating_mul(entry.into()))?;
+        let mut keys = Vec::new();
+        for index in 0..length {
+            let mut again = self.reader.clone();
+            self.value(key).map_err(|m| m.index(index).under("key"))?;
+            keys.push(Key::read(&mut again)?);
+            self.value(value)
+                .map_err(|m| m.index(index).under("value"))?;
+        }
+        keys.sort_unstable();
+        match keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            true => Err(Mismatch::new("a key of the map occurs twice")),
+            false => Ok(()),
         }
     }
 
@@ -362,6 +381,25 @@ pub(crate) fn float32(reader: &mut Reader<'_>) -> Result<f32, FloatFault> {
     match value.is_infinite() && wide.is_finite() {
         true => Err(FloatFault::TooLarge),
         false => Ok(value),
+    }
+}
+
+/// A key of a map, compared by what it is and not by how it is spelled.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key<'k> {
+    Bool(bool),
+    Int(i128),
+    Text(&'k str),
+}
+
+impl<'k> Key<'k> {
+    /// Reads a key; WIT allows no other types for one.
+    pub(crate) fn read(reader: &mut Reader<'k>) -> Result<Key<'k>, cbor::CborError> {
+        Ok(match reader.peek()? {
+            cbor::Kind::Bool => Key::Bool(reader.bool()?),
+            cbor::Kind::Text => Key::Text(reader.text()?),
+            _ => Key::Int(reader.int()?),
+        })
     }
 }
 

@@ -95,6 +95,14 @@ impl Element {
         })
     }
 
+    /// Checks the one value of a future.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn check_one(&self, body: Bytes) -> Result<CheckedItems, ArgumentError> {
+        self.check(body, 1)
+    }
+
     /// Whether both are the very same type of the same signature.
     pub(crate) fn is(&self, other: &Element) -> bool {
         match (&self.shape, &other.shape) {

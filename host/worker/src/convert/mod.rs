@@ -10,6 +10,7 @@
 //! | `string`, `char` | text | | enum | text |
 //! | `list<u8>` | bytes | | flags | array of text |
 //! | `list<T>`, tuple | array | | result | `{"ok": v}` or `{"err": e}` |
+//! | `map<K, V>` | map | | | |
 //! | option | `null` or value | | resource, stream, future | tag and attachment index |
 //!
 //! An option directly in an option is an array of 0 or 1 for the outer one. A field that is an

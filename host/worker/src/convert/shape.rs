@@ -61,6 +61,8 @@ pub(crate) enum Kind {
     /// `list<u8>`.
     Bytes,
     List(Arc<Shape>),
+    /// Keys and values, and the bytes of one entry.
+    Map(Arc<Shape>, Arc<Shape>, u32),
     Tuple(Box<[Arc<Shape>]>),
     Record(Named<Arc<Shape>>),
     Variant(Named<Option<Arc<Shape>>>),
@@ -129,6 +131,12 @@ impl Compiler {
                 Type::U8 => pair(Kind::Bytes),
                 element => pair(Kind::List(self.at(&element, depth + 1, item)?)),
             },
+            Type::Map(map) => {
+                let key = self.at(&map.key(), depth + 1, item)?;
+                let value = self.at(&map.value(), depth + 1, item)?;
+                let entry = sequence([&key, &value].into_iter()).of(Kind::Bool).size;
+                pair(Kind::Map(key, value, entry))
+            }
             Type::Own(resource) => {
                 self.resources.push(*resource);
                 self.handle("own", item)?;
@@ -198,7 +206,6 @@ impl Compiler {
                     .transpose()?;
                 choice(2, ok.iter().chain(&err)).of(Kind::Result(ok, err))
             }
-            Type::Map(_) => return Err(Unsupported::Type("map")),
             Type::FixedLengthList(_) => return Err(Unsupported::Type("list of fixed length")),
             Type::ErrorContext => return Err(Unsupported::Type("error-context")),
         };

@@ -6,7 +6,7 @@
 
 use proc_host_wire::cbor::{TAG_FUTURE, TAG_RESOURCE, TAG_STREAM, Writer};
 use wasmtime::component::__internal::wasmtime_environ::component::{
-    ComponentTypes, StringEncoding,
+    ComponentTypes, StringEncoding, TypeMap,
 };
 use wasmtime::component::__internal::{InterfaceType, LiftContext};
 use wasmtime::component::{FutureAny, Lift, ResourceAny, StreamAny};
@@ -96,6 +96,7 @@ impl Encoder {
         match ty {
             InterfaceType::String => self.string(cx, place),
             InterfaceType::List(list) => self.list(cx, types[list].element, place),
+            InterfaceType::Map(map) => self.map(cx, &types[map], place),
             InterfaceType::Own(_)
             | InterfaceType::Borrow(_)
             | InterfaceType::Stream(_)
@@ -256,6 +257,30 @@ impl Encoder {
         }
         for nth in 0..length {
             self.value(cx, element, Place::Memory(at + nth * size))?;
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, cx: &mut LiftContext<'_>, map: &TypeMap, place: Place<'_>) -> Result<()> {
+        let (at, length) = pointer(cx, place)?;
+        check(cx.memory(), at, length, &map.entry_abi)?;
+        self.room(cx, length.saturating_mul(2))?;
+        self.writer().map(length);
+        let size = index(map.entry_abi.size32);
+        let mut keys = Vec::with_capacity(length);
+        for at in (0..length).map(|nth| at + nth * size) {
+            let start = self.lifted.body.len();
+            self.value(cx, map.key, Place::Memory(at))?;
+            keys.push(start..self.lifted.body.len());
+            self.value(cx, map.value, Place::Memory(at + index(map.value_offset32)))?;
+        }
+        let body = &self.lifted.body;
+        keys.sort_unstable_by(|a, b| body[a.clone()].cmp(&body[b.clone()]));
+        if keys
+            .windows(2)
+            .any(|pair| body[pair[0].clone()] == body[pair[1].clone()])
+        {
+            bail!("a key of a map occurs twice");
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use proc_host_wire::cbor::{self, CborError, Limits, Reader};
 use wasmtime::component::__internal::wasmtime_environ::component::{
-    ComponentTypes, StringEncoding, TypeRecord,
+    ComponentTypes, StringEncoding, TypeMap, TypeRecord,
 };
 use wasmtime::component::__internal::{InterfaceType, LowerContext};
 use wasmtime::component::Lower;
@@ -99,6 +99,7 @@ trait Target {
     fn memory(&mut self) -> &mut [u8];
     fn string(&mut self, reader: &mut Reader<'_>) -> Result<(usize, usize)>;
     fn list(&mut self, reader: &mut Reader<'_>, element: InterfaceType) -> Result<(usize, usize)>;
+    fn map(&mut self, reader: &mut Reader<'_>, map: &TypeMap) -> Result<(usize, usize)>;
     fn handle(&mut self, reader: &mut Reader<'_>, ty: InterfaceType) -> Result<u32>;
 }
 
@@ -162,6 +163,27 @@ impl<T> Target for Guest<'_, '_, T> {
         Ok((base, length))
     }
 
+    fn map(&mut self, reader: &mut Reader<'_>, map: &TypeMap) -> Result<(usize, usize)> {
+        let types = self.cx.types;
+        let length = reader.map()?;
+        let size = index(map.entry_abi.size32);
+        let total = size
+            .checked_mul(length)
+            .ok_or_else(|| format_err!("map too large"))?;
+        let base = self.cx.realloc(0, 0, map.entry_abi.align32, total)?;
+        for at in (0..length).map(|nth| base + nth * size) {
+            store(self, types, reader, map.key, at)?;
+            store(
+                self,
+                types,
+                reader,
+                map.value,
+                at + index(map.value_offset32),
+            )?;
+        }
+        Ok((base, length))
+    }
+
     fn handle(&mut self, reader: &mut Reader<'_>, ty: InterfaceType) -> Result<u32> {
         reader.tag()?;
         let nth = usize::try_from(reader.uint()?)?;
@@ -196,6 +218,11 @@ impl<T> Guest<'_, '_, T> {
             }
             InterfaceType::List(list) => {
                 let (at, length) = self.list(r, types[list].element)?;
+                set(out, 0, ValRaw::u64(at as u64))?;
+                set(out, 1, ValRaw::u64(length as u64))
+            }
+            InterfaceType::Map(map) => {
+                let (at, length) = self.map(r, &types[map])?;
                 set(out, 0, ValRaw::u64(at as u64))?;
                 set(out, 1, ValRaw::u64(length as u64))
             }
@@ -274,6 +301,10 @@ impl Target for Plain<'_> {
         misfit()
     }
 
+    fn map(&mut self, _: &mut Reader<'_>, _: &TypeMap) -> Result<(usize, usize)> {
+        misfit()
+    }
+
     fn handle(&mut self, _: &mut Reader<'_>, _: InterfaceType) -> Result<u32> {
         misfit()
     }
@@ -316,6 +347,10 @@ fn store<M: Target>(
         }
         InterfaceType::List(list) => {
             let (pointer, length) = m.list(r, types[list].element)?;
+            put_pair(m, at, pointer, length)
+        }
+        InterfaceType::Map(map) => {
+            let (pointer, length) = m.map(r, &types[map])?;
             put_pair(m, at, pointer, length)
         }
         InterfaceType::Own(_)

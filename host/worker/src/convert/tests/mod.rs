@@ -1,1 +1,11 @@
-//! tests
+//! Echo components of random types, and hand-written ones for handles and streams.
+//!
+//! Owns: what a transcoded value must look like after a round trip. May not know: the wire.
+
+mod echo;
+mod handles;
+mod oracle;
+mod refused;
+mod streams;
+mod types;
+mod wat;

@@ -1,0 +1,175 @@
+//! What goes in comes out: through memory, through core values, and by way of the oracle.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proc_host_wire::cbor::{Limits, Reader, Writer};
+use proptest::prelude::*;
+use wasmtime::component::{Component, Func, Instance, Linker, Val};
+use wasmtime::{Config, Engine, Store};
+
+use super::super::{Reply, Signature, TypedCall};
+use super::types::{Random, Ty, any_type};
+use super::{oracle, wat};
+
+pub(super) fn engine() -> Engine {
+    let mut config = Config::new();
+    config
+        .wasm_component_model_map(true)
+        .wasm_component_model_more_async_builtins(true);
+    Engine::new(&config).unwrap()
+}
+
+pub(super) struct Guest {
+    pub(super) store: Store<()>,
+    pub(super) instance: Instance,
+}
+
+impl Guest {
+    pub(super) async fn new(engine: &Engine, text: &str) -> Guest {
+        let binary = wat::parse(text);
+        let component = Component::new(engine, binary).unwrap();
+        let mut store = Store::new(engine, ());
+        let linker = Linker::new(engine);
+        let instance = linker
+            .instantiate_async(&mut store, &component)
+            .await
+            .unwrap();
+        Guest { store, instance }
+    }
+
+    pub(super) fn func(&mut self, name: &str) -> Func {
+        self.instance.get_func(&mut self.store, name).unwrap()
+    }
+
+    pub(super) fn call(&mut self, name: &str) -> TypedCall {
+        let func = self.func(name);
+        let ty = func.ty(&self.store);
+        let signature = Signature::new(ty.params(), ty.results().next()).unwrap();
+        TypedCall::bind(&self.store, func, Arc::new(signature)).unwrap()
+    }
+}
+
+pub(super) fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// The arguments of `flat` or `heap` for an encoded value.
+fn arguments(name: &str, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Writer::new(&mut out).array(if name == "heap" { 2 } else { 1 });
+    out.extend_from_slice(value);
+    if name == "heap" {
+        Writer::new(&mut out).array(17);
+        out.extend([0; 17]);
+    }
+    out
+}
+
+/// The reply as one value, as if a returned `result` were data.
+fn whole(ty: &Ty, reply: Reply) -> Vec<u8> {
+    assert!(reply.attachments.is_empty());
+    if !matches!(ty, Ty::Result(..)) {
+        assert!(!reply.raised);
+        return reply.body;
+    }
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out);
+    writer.map(1);
+    writer.text(if reply.raised { "err" } else { "ok" });
+    out.extend(reply.body);
+    out
+}
+
+async fn by_oracle(guest: &mut Guest, name: &str, ty: &Ty, value: &[u8]) -> Vec<u8> {
+    let func = guest.func(name);
+    let mut args = vec![oracle::read(ty, &mut Reader::new(value, Limits::DEFAULT))];
+    if name == "heap" {
+        args.push(Val::Tuple(vec![Val::U8(0); 17]));
+    }
+    let mut results = [Val::Bool(false)];
+    func.call_async(&mut guest.store, &args, &mut results)
+        .await
+        .unwrap();
+    let mut out = Vec::new();
+    oracle::write(ty, &results[0], &mut out);
+    out
+}
+
+const ENCODINGS: [&str; 3] = ["utf8", "utf16", "latin1+utf16"];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn values_come_back(ty in any_type(), seed: u64) {
+        run(async {
+            let engine = engine();
+            let encoding = ENCODINGS[usize::try_from(seed % 3).unwrap()];
+            let mut guest = Guest::new(&engine, &wat::echo(&ty, encoding)).await;
+            for name in ["flat", "heap"] {
+                let call = guest.call(name);
+                for round in 0..8 {
+                    let mut value = Vec::new();
+                    ty.value(&mut Random::new(seed.wrapping_add(round * 7919)), &mut value);
+                    let body = Bytes::from(arguments(name, &value));
+                    let args = call.signature().arguments(body, &[]).unwrap();
+                    let args = call.attach(args, Vec::new()).unwrap();
+                    let reply = if round % 2 == 0 {
+                        call.call_async(&mut guest.store, args).await.unwrap()
+                    } else {
+                        guest.store
+                            .run_concurrent(async |a| call.call_concurrent(a, args).await)
+                            .await.unwrap().unwrap()
+                    };
+                    assert_eq!(whole(&ty, reply), value, "{name} {encoding}");
+                    assert_eq!(by_oracle(&mut guest, name, &ty, &value).await, value, "oracle");
+                }
+            }
+        });
+    }
+
+    /// Whatever passes the check can be called; whatever does not leaves no trace.
+    #[test]
+    fn nothing_poisons_the_store(ty in any_type(), seed: u64) {
+        run(async {
+            let engine = engine();
+            let encoding = ENCODINGS[usize::try_from(seed % 3).unwrap()];
+            let mut guest = Guest::new(&engine, &wat::echo(&ty, encoding)).await;
+            let mut random = Random::new(seed);
+            for name in ["flat", "heap"] {
+                let call = guest.call(name);
+                for _ in 0..40 {
+                    let mut value = Vec::new();
+                    ty.value(&mut random, &mut value);
+                    let mut body = arguments(name, &value);
+                    for _ in 0..=random.below(3) {
+                        let at = random.below(body.len());
+                        match random.below(4) {
+                            0 => body[at] = random.next().to_le_bytes()[0],
+                            1 => drop(body.remove(at)),
+                            2 => body.insert(at, random.next().to_le_bytes()[0]),
+                            _ => body[at] ^= 1 << random.below(8),
+                        }
+                        if body.is_empty() {
+                            body.push(0x80);
+                        }
+                    }
+                    let Ok(args) = call.signature().arguments(body.into(), &[]) else { continue };
+                    let args = call.attach(args, Vec::new()).unwrap();
+                    let reply = call.call_async(&mut guest.store, args).await.unwrap();
+                    // What came back is canonical, so it comes back as it is.
+                    let value = whole(&ty, reply);
+                    let body = arguments(name, &value).into();
+                    let args = call.signature().arguments(body, &[]).unwrap();
+                    let args = call.attach(args, Vec::new()).unwrap();
+                    let reply = call.call_async(&mut guest.store, args).await.unwrap();
+                    assert_eq!(whole(&ty, reply), value);
+                }
+            }
+        });
+    }
+}
