@@ -80,6 +80,8 @@ impl Function {
                 ));
             }
         }
+        // Whatever names such a parameter would only be an error again.
+        std::mem::take(&mut errors).finish()?;
         if let Some(token) = &signature.unsafety {
             errors.add(syn::Error::new_spanned(
                 token,

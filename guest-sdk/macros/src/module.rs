@@ -69,7 +69,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 impl Module {
-    fn read(module: &ItemMod) -> syn::Result<Self> {
+    pub(crate) fn read(module: &ItemMod) -> syn::Result<Self> {
         let Some((_, items)) = &module.content else {
             return Err(syn::Error::new_spanned(
                 module,

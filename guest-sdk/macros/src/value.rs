@@ -386,7 +386,11 @@ pub(crate) fn docs(attributes: &[syn::Attribute]) -> Vec<String> {
             && let syn::Expr::Lit(literal) = &pair.value
             && let syn::Lit::Str(text) = &literal.lit
         {
-            lines.extend(text.value().lines().map(|line| line.trim_end().to_owned()));
+            lines.extend(
+                text.value()
+                    .split('\n')
+                    .map(|line| line.trim_end().to_owned()),
+            );
         }
     }
     lines

@@ -144,3 +144,88 @@ fn result(ok: Option<&Value>, err: Option<&Value>, types: &[Definition]) -> Stri
         (Some(ok), Some(err)) => format!("result<{}, {}>", ty(ok, types), ty(err, types)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::print;
+    use crate::module::Module;
+
+    #[test]
+    fn a_module_as_wit() {
+        let module = Module::read(&parse_quote! {
+            /// A shop.
+            mod corner_shop {
+                use std::collections::BTreeMap;
+
+                pub struct Id(u64);
+
+                /// What is sold.
+                pub struct Product {
+                    pub id: Id,
+                    /// In cents.
+                    pub r#type: Kind,
+                    pub tags: Vec<String>,
+                }
+
+                pub enum Kind { Food, HTTPServer }
+
+                pub enum Event { Closed, Sold(Product, u32), Returned(Id) }
+
+                type Prices = BTreeMap<String, f32>;
+
+                /// Nobody mentions it.
+                pub struct Forgotten<T>(T);
+
+                /// Adds one.
+                ///
+                /// And returns how many.
+                pub fn add(product: Product, from: Option<(i8, char)>) -> Result<u32, Kind> {}
+                pub fn prices() -> Prices {}
+                pub fn read(bytes: &[u8], name: &str) {}
+                pub async fn nap() -> Result<(), ()> {}
+                pub fn events(mut _since: u64) -> impl Iterator<Item = Event> + '_ {}
+                pub async fn watch(ids: Stream<Id>) -> impl futures::Stream<Item = Result<Event, String>> {}
+                pub fn boxed() -> Box<dyn Iterator<Item = Result<bool, ()>>> {}
+                pub(crate) fn hidden(whatever: std::time::Duration) {}
+                fn private<T>(whatever: T) {}
+            }
+        });
+        let expected = "\
+package guest:corner-shop;
+
+/// A shop.
+world corner-shop {
+    type id = u64;
+    enum kind {
+        food,
+        http-server,
+    }
+    /// What is sold.
+    record product {
+        id: id,
+        /// In cents.
+        %type: kind,
+        tags: list<string>,
+    }
+    variant event {
+        closed,
+        sold(tuple<product, u32>),
+        returned(id),
+    }
+    /// Adds one.
+    ///
+    /// And returns how many.
+    export add: func(product: product, %from: option<tuple<s8, char>>) -> result<u32, kind>;
+    export prices: func() -> list<tuple<string, f32>>;
+    export read: func(bytes: list<u8>, name: string);
+    export nap: async func() -> result;
+    export events: async func(since: u64) -> stream<event>;
+    export watch: async func(ids: stream<id>) -> tuple<stream<event>, future<result<_, string>>>;
+    export boxed: async func() -> tuple<stream<bool>, future<result>>;
+}
+";
+        assert_eq!(print(&module.expect("the module is good")), expected);
+    }
+}
