@@ -39,6 +39,7 @@ mod pool;
 mod remote;
 mod running;
 mod start;
+pub mod text;
 
 pub use ciborium::Value;
 pub use proc_host_wire::control::{FunctionInfo, ModuleInfo, PoolInfo, WorkerInfo, WorkerState};
