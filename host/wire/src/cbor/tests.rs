@@ -1,3 +1,6 @@
+//! The cursor against ciborium, and against the standard's examples.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use ciborium::value::{Integer, Value};
 use proptest::prelude::*;
 

@@ -14,10 +14,13 @@
     reason = "the engine's conversion traits are unsafe to implement"
 )]
 
+mod case;
 mod item;
 mod lift;
 mod lower;
 mod memory;
+mod read;
+mod store;
 
 use std::mem::MaybeUninit;
 
@@ -131,7 +134,7 @@ unsafe impl<const N: usize> Lift for CborRet<N> {
         ty: InterfaceType,
         src: &[ValRaw; N],
     ) -> Result<Self> {
-        lift::results(cx, ty, lift::Place::Flat(src))
+        lift::results(cx, ty, read::Place::Flat(src))
     }
 
     fn linear_lift_from_memory(
@@ -140,6 +143,6 @@ unsafe impl<const N: usize> Lift for CborRet<N> {
         bytes: &[u8],
     ) -> Result<Self> {
         let at = memory::address(cx.memory(), bytes)?;
-        lift::results(cx, ty, lift::Place::Memory(at))
+        lift::results(cx, ty, read::Place::Memory(at))
     }
 }

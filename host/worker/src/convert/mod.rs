@@ -34,6 +34,7 @@ mod check;
 mod element;
 mod error;
 mod handle;
+mod number;
 mod shape;
 mod signature;
 mod stream;

@@ -16,7 +16,8 @@ use wasmtime::component::{ComponentType, Lift, Lower, ReadBuffer, Source, WriteB
 use wasmtime::{AsContextMut, Result, ValRaw, bail, format_err};
 
 use super::super::handle::Attachment;
-use super::lift::{Encoder, Place};
+use super::lift::Encoder;
+use super::read::Place;
 use super::{UNSIZED, lower, memory};
 
 /// Values out of a guest: a result, or a run of items one after the other.
