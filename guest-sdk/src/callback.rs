@@ -80,5 +80,10 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 fn decode<R: DeserializeOwned>(answer: &[u8]) -> Result<R, Error> {
-    ciborium::from_reader(answer).map_err(|error| Error::Unexpected(error.to_string()))
+    ciborium::from_reader(answer).map_err(|error| {
+        Error::Unexpected(match error {
+            ciborium::de::Error::Semantic(_, why) => why,
+            other => other.to_string(),
+        })
+    })
 }

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 pub use feed::{drain, feed, feed_fallible};
 pub use futures_util::stream::iter;
+pub use proc_guest_macros::bindings;
 pub use wit_bindgen;
 
 /// Moves items between Rust's streams and the component's.

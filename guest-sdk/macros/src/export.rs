@@ -34,10 +34,7 @@ pub(crate) fn glue(module: &Module) -> TokenStream {
         )]
         mod __proc_guest {
             mod bindings {
-                ::proc_guest::rt::wit_bindgen::generate!({
-                    inline: #wit,
-                    runtime_path: "::proc_guest::rt::wit_bindgen::rt",
-                });
+                ::proc_guest::rt::bindings!(#wit);
             }
 
             struct Component;

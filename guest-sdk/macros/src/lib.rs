@@ -2,10 +2,12 @@
 //!
 //! From the signatures in a `mod` to a component: `module` reads the items, `function` one signature,
 //! `value` the types in them, `name` their names in WIT; `wit` prints the interface, and `export`
-//! writes the code between it and the functions. None of it knows the host.
+//! writes the code between it and the functions, over what `bindings` has wit-bindgen write. None of it
+//! knows the host.
 
 use proc_macro::TokenStream;
 
+mod bindings;
 mod export;
 mod function;
 mod module;
@@ -30,4 +32,11 @@ mod wit;
 #[proc_macro_attribute]
 pub fn module(arguments: TokenStream, item: TokenStream) -> TokenStream {
     module::expand(arguments.into(), item.into()).into()
+}
+
+/// The bindings of the interface that [`macro@module`] prints. Not for use by hand.
+#[doc(hidden)]
+#[proc_macro]
+pub fn bindings(wit: TokenStream) -> TokenStream {
+    bindings::expand(wit.into()).into()
 }

@@ -56,9 +56,9 @@ mod faults {
         unsafe { black_box(usize::MAX as *const u8).read_volatile() }
     }
 
-    /// Calls itself until the stack ends.
-    pub fn overflow_stack() -> u64 {
-        recurse(0)
+    /// Calls itself until the engine's stack ends.
+    pub fn overflow_stack(depth: u64) -> u64 {
+        recurse(depth)
     }
 
     #[expect(
@@ -67,8 +67,22 @@ mod faults {
     )]
     #[inline(never)]
     fn recurse(depth: u64) -> u64 {
+        recurse(depth + 1).rotate_left(3) ^ depth
+    }
+
+    /// Calls itself until the stack in its memory ends, which is an access out of bounds.
+    pub fn overflow_memory_stack() -> u64 {
+        recurse_in_memory(0)
+    }
+
+    #[expect(
+        unconditional_recursion,
+        reason = "what it is for is the end of the stack"
+    )]
+    #[inline(never)]
+    fn recurse_in_memory(depth: u64) -> u64 {
         let frame = black_box([depth; 16]);
-        recurse(depth + 1) + frame[3]
+        recurse_in_memory(depth + 1) + frame[3]
     }
 
     /// Never returns.
