@@ -27,8 +27,10 @@ fn write(wit: &str) -> anyhow::Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("module.wit", wit)?;
     let world = resolve.select_world(&[package], None)?;
-    let mut options = wit_bindgen_rust::Opts::default();
-    options.runtime_path = Some("::proc_guest::rt::wit_bindgen::rt".to_owned());
+    let options = wit_bindgen_rust::Opts {
+        runtime_path: Some("::proc_guest::rt::wit_bindgen::rt".to_owned()),
+        ..wit_bindgen_rust::Opts::default()
+    };
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files)?;
     let mut text = String::new();
