@@ -3,6 +3,7 @@
 //! A stream; a stream with a future that says whether it failed; a resource whose `next` is called
 //! until it has nothing more.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use proc_host_wire::cbor::{Kind, Limits, Reader, TAG_RESOURCE, TAG_STREAM};
 use proc_host_wire::control::{FunctionInfo, Reply, Request};
-use proc_host_wire::interface::Type;
+use proc_host_wire::interface::{Type, TypeId};
 use proc_host_wire::message::WorkerRef;
 
 use crate::attached::Attached;
@@ -22,8 +23,11 @@ use crate::incoming::Incoming;
 use crate::outcome::{Encoded, Outcome};
 use crate::running::Place;
 
-/// What yields the items.
-pub(crate) enum Generator {
+/// The items of a call that has returned a generator. [`Items`](crate::Items) is the same as a
+/// `futures::Stream` of one type; this is for those who learn the type as they go.
+pub struct Generator(Source);
+
+enum Source {
     Stream {
         place: Place,
         items: Incoming,
@@ -33,15 +37,14 @@ pub(crate) enum Generator {
     Resource {
         place: Place,
         handle: Handle,
-        /// The method, and whether its items are options themselves.
-        method: Option<(String, bool)>,
+        method: Option<Next>,
         step: Option<BoxFuture<'static, Step>>,
     },
 }
 
 /// What a step of a resource brings.
-pub(crate) enum Step {
-    Method(Result<(String, bool), CallError>),
+enum Step {
+    Method(Result<Next, CallError>),
     Item(Result<Encoded, CallError>),
 }
 
@@ -66,27 +69,29 @@ impl Generator {
         };
         let mut attached = attached.into_iter().flatten();
         match (tag.ok(), attached.next(), attached.next()) {
-            (Some(TAG_STREAM), Some(Attached::Stream(items)), None) => Ok(Generator::Stream {
-                place: place.clone(),
-                items,
-                verdict: None,
-            }),
+            (Some(TAG_STREAM), Some(Attached::Stream(items)), None) => {
+                Ok(Generator(Source::Stream {
+                    place: place.clone(),
+                    items,
+                    verdict: None,
+                }))
+            }
             (Some(TAG_STREAM), Some(Attached::Stream(items)), Some(Attached::Future(verdict))) => {
-                Ok(Generator::Stream {
+                Ok(Generator(Source::Stream {
                     place: place.clone(),
                     items,
                     verdict: Some(verdict),
-                })
+                }))
             }
             (Some(TAG_RESOURCE), Some(Attached::Handle(handle)), None) => {
                 let place = place.clone();
                 let step = Some(find_next(place.clone()).map(Step::Method).boxed());
-                Ok(Generator::Resource {
+                Ok(Generator(Source::Resource {
                     place,
                     handle,
                     method: None,
                     step,
-                })
+                }))
             }
             _ => {
                 let why = "no stream and no resource with `next`".to_owned();
@@ -95,12 +100,23 @@ impl Generator {
         }
     }
 
-    pub(crate) fn poll_item(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Encoded, CallError>>> {
-        match self {
-            Generator::Stream {
+    /// The stream, where that is all there is.
+    pub(crate) fn stream(&mut self) -> Option<&mut Incoming> {
+        match &mut self.0 {
+            Source::Stream { items, .. } => Some(items),
+            Source::Resource { .. } => None,
+        }
+    }
+
+    /// The next item; `None` after the last. After an error there is nothing more.
+    pub async fn next(&mut self) -> Option<Result<Encoded, CallError>> {
+        poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    /// [`Generator::next`], to be polled.
+    pub fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, CallError>>> {
+        match &mut self.0 {
+            Source::Stream {
                 place,
                 items,
                 verdict,
@@ -108,7 +124,7 @@ impl Generator {
                 (None, Some(verdict)) => poll_verdict(place, verdict, cx),
                 (item, _) => Poll::Ready(item),
             },
-            Generator::Resource {
+            Source::Resource {
                 place,
                 handle,
                 method,
@@ -120,7 +136,7 @@ impl Generator {
                     match done {
                         Step::Method(found) => *method = Some(found?),
                         Step::Item(item) => {
-                            let nested = method.as_ref().is_some_and(|(_, nested)| *nested);
+                            let nested = method.as_ref().is_some_and(|method| method.nested);
                             return Poll::Ready(match item {
                                 Ok(item) => item_of(place, item, nested),
                                 Err(error) => Some(Err(error)),
@@ -128,7 +144,7 @@ impl Generator {
                         }
                     }
                 }
-                let Some((name, _)) = method else {
+                let Some(Next { method: name, .. }) = method else {
                     return Poll::Ready(None);
                 };
                 *step = Some(next_item(place.clone(), handle.call(name, ())).boxed());
@@ -146,7 +162,7 @@ async fn next_item(place: Place, call: Call<()>) -> Step {
 }
 
 /// Asks the host how the resource that `place` has returned is called, and finds its `next`.
-async fn find_next(place: Place) -> Result<(String, bool), CallError> {
+async fn find_next(place: Place) -> Result<Next, CallError> {
     let about = &place.about;
     let wrong = |why: String| CallError::result(about, CodecError(why));
     let request = Request::Describe {
@@ -160,9 +176,18 @@ async fn find_next(place: Place) -> Result<(String, bool), CallError> {
     next_method(&found).ok_or_else(|| wrong("a resource without `next`".to_owned()))
 }
 
-/// The `next` of the resource that a function returns, as `resource.next`, and whether its items
-/// are options themselves.
-pub(crate) fn next_method(found: &FunctionInfo) -> Option<(String, bool)> {
+/// The `next` of a resource.
+pub(crate) struct Next {
+    /// As it is called: `resource.next`.
+    method: String,
+    /// What it returns, where there is more.
+    pub(crate) item: TypeId,
+    /// Whether that is an option itself.
+    nested: bool,
+}
+
+/// The `next` of the resource that a function returns.
+pub(crate) fn next_method(found: &FunctionInfo) -> Option<Next> {
     let interface = &found.interface;
     let function = interface
         .functions
@@ -181,7 +206,11 @@ pub(crate) fn next_method(found: &FunctionInfo) -> Option<(String, bool)> {
         return None;
     };
     let nested = matches!(interface.types.get(*item as usize)?, Type::Option(_));
-    (next.params.len() == 1).then(|| (format!("{resource}.next"), nested))
+    (next.params.len() == 1).then(|| Next {
+        method: format!("{resource}.next"),
+        item: *item,
+        nested,
+    })
 }
 
 /// What an `option<T>` holds: `null` is nothing, or, where T is an option, the empty array.
@@ -233,4 +262,10 @@ fn poll_verdict(
             Some(Err(CallError::result(&place.about, CodecError(why))))
         }
     })
+}
+
+impl std::fmt::Debug for Generator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Generator")
+    }
 }

@@ -151,9 +151,9 @@ impl<T: DeserializeOwned> Stream for Items<T> {
         let this = &mut *self;
         // Most items are plain values of a stream, and need no document of their own.
         let plain = match &mut this.state {
-            State::Items(generator) if this.running.is_none() => match &mut **generator {
-                Generator::Stream { items, .. } => items.poll_item(cx),
-                Generator::Resource { .. } => Poll::Ready(None),
+            State::Items(generator) if this.running.is_none() => match generator.stream() {
+                Some(items) => items.poll_item(cx),
+                None => Poll::Ready(None),
             },
             _ => Poll::Ready(None),
         };

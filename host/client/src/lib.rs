@@ -57,6 +57,7 @@ pub use self::call_error::{CallError, Failure};
 pub use self::callback::{Origin, Question};
 pub use self::codec::{Bytes, CodecError};
 pub use self::error::{ConnectError, RequestError, StartError};
+pub use self::generator::Generator;
 pub use self::handle::Handle;
 pub use self::host::Host;
 pub use self::incoming::Incoming;

@@ -9,7 +9,9 @@ use proc_host_wire::message::Answer;
 use proc_host_wire::outcome::{Outcome as Sent, Value};
 
 use crate::attached::Attached;
+use crate::call_error::CallError;
 use crate::callback::Question;
+use crate::generator::Generator;
 use crate::handle::Handle;
 use crate::link::{Finish, Link};
 use crate::outcome::{Encoded, Ended, Outcome};
@@ -84,6 +86,16 @@ impl Running {
             return Poll::Pending;
         };
         Poll::Ready(Some(event))
+    }
+
+    /// The items of this call, where it has returned a generator.
+    pub fn generator(&self, ended: Ended) -> Result<Generator, CallError> {
+        Generator::new(&self.place, ended.worker, ended.outcome)
+    }
+
+    /// The end of this call as an error, to be printed or returned.
+    pub fn error(&self, ended: Ended) -> CallError {
+        CallError::ended(&self.place.about, ended.worker, ended.outcome)
     }
 
     /// Asks the host to end the call. It still ends with an outcome, most often `Cancelled`.

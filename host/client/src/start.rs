@@ -88,6 +88,8 @@ impl Child {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // What a terminal sends to this program is not for the host: it ends with its owner.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| StartError::Spawn { binary, source })?;

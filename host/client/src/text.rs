@@ -17,6 +17,7 @@ mod json_read;
 mod json_write;
 mod labels;
 mod outline;
+mod returns;
 mod wave_read;
 mod wave_write;
 
@@ -28,4 +29,5 @@ pub use self::expression::Expression;
 pub use self::json_read::{arguments_from_json, value_from_json};
 pub use self::json_write::{to_json, untyped_to_json};
 pub use self::labels::{Flow, flows};
+pub use self::returns::{Returned, Returns};
 pub use self::wave_write::to_wave;
