@@ -69,6 +69,7 @@ fn run() -> Result<(), CompilerError> {
     let output = File::from(fd(start.output)?);
     let engine = proc_host_engine::compiler()
         .map_err(|error| CompilerError::Engine(format!("{error:#}")))?;
+    start_threads();
     let _layers = jail.lock(Profile::Compiler {
         cpu_seconds: CPU_SECONDS,
         data_bytes: MEMORY,
@@ -90,6 +91,11 @@ fn run() -> Result<(), CompilerError> {
         },
     };
     reply(&mut socket, answer)
+}
+
+/// Starts the threads that compile functions side by side. No thread can be started once locked.
+fn start_threads() {
+    rayon::broadcast(|_| ());
 }
 
 fn read_start(socket: &mut UnixStream) -> Result<CompilerStart, CompilerError> {

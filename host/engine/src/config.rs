@@ -1,8 +1,9 @@
 //! The engine's configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, PoolingAllocationConfig, Result};
+use wasmtime::{Config, CustomCodeMemory, Engine, PoolingAllocationConfig, Result};
 
 /// How often a worker's ticker raises the engine's epoch: the longest a busy store keeps others of
 /// its worker waiting.
@@ -22,9 +23,29 @@ const ASYNC_STACK: usize = 2 << 20;
 /// Anything that changes what an artifact is must change this.
 const REVISION: &str = "1";
 
-/// The engine of a compiler process.
+/// The engine of a compiler process. Code it makes can be looked at and written out, but never run:
+/// no memory of that process ever becomes executable.
 pub fn compiler() -> Result<Engine> {
-    Engine::new(&common())
+    let mut config = common();
+    config.with_custom_code_memory(Some(Arc::new(Inert)));
+    Engine::new(&config)
+}
+
+/// Code memory that stays data.
+struct Inert;
+
+impl CustomCodeMemory for Inert {
+    fn required_alignment(&self) -> usize {
+        1
+    }
+
+    fn publish_executable(&self, _: *const u8, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn unpublish_executable(&self, _: *const u8, _: usize) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The engine of a worker process: as the compiler's, with a pool for its instances.

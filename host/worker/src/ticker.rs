@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// Starts ticking, for as long as the process lives. Before the lock: no thread can start after it.
+/// Starts ticking, for as long as the process lives. Returns when the thread runs: what a thread
+/// does to come up, the lock forbids.
 pub(crate) fn start(engine: &Engine, every: Duration) -> std::io::Result<()> {
     let engine = engine.weak();
+    let (up, is_up) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name("ticker".to_owned())
         .stack_size(64 << 10)
@@ -17,5 +19,5 @@ pub(crate) fn start(engine: &Engine, every: Duration) -> std::io::Result<()> {
                 std::thread::sleep(every);
             }
         })?;
-    Ok(())
+    is_up.recv().map_err(std::io::Error::other)
 }
