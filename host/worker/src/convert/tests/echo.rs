@@ -9,6 +9,7 @@ use wasmtime::component::{Component, Func, Instance, Linker, Val};
 use wasmtime::{Config, Engine, Store};
 
 use super::super::{Reply, Signature, TypedCall};
+use super::spelling::respell;
 use super::types::{Random, Ty, any_type};
 use super::{oracle, wat};
 
@@ -115,7 +116,11 @@ proptest! {
                 for round in 0..8 {
                     let mut value = Vec::new();
                     ty.value(&mut Random::new(seed.wrapping_add(round * 7919)), &mut value);
-                    let body = Bytes::from(arguments(name, &value));
+                    let loose = match round {
+                        0..4 => value.clone(),
+                        _ => respell(&ty, &value, &mut Random::new(seed ^ round)),
+                    };
+                    let body = Bytes::from(arguments(name, &loose));
                     let args = call.signature().arguments(body, &[]).unwrap();
                     let args = call.attach(args, Vec::new()).unwrap();
                     let reply = if round % 2 == 0 {
@@ -172,4 +177,60 @@ proptest! {
             }
         });
     }
+}
+
+/// The guest's memory is dirty, so an option left out must be written as none.
+#[test]
+fn options_left_out_are_none() {
+    run(async {
+        let option = |ty| Ty::Option(Box::new(ty));
+        let record = Ty::Record(vec![option(Ty::U64), Ty::U8, option(option(Ty::String))]);
+        let list = Ty::List(Box::new(record));
+        let mut guest = Guest::new(&engine(), &wat::echo(&list, "utf8")).await;
+        // [{"n1": 7}, {"n2": [null], "n1": 8}]
+        let given = b"\x82\xa1\x62n1\x07\xa2\x62n2\x81\xf6\x62n1\x08";
+        let whole = b"\x82\xa3\x62n0\xf6\x62n1\x07\x62n2\x80\xa3\x62n0\xf6\x62n1\x08\x62n2\x81\xf6";
+        for name in ["flat", "heap"] {
+            let call = guest.call(name);
+            let body = arguments(name, given).into();
+            let args = call.signature().arguments(body, &[]).unwrap();
+            let args = call.attach(args, Vec::new()).unwrap();
+            let reply = call.call_async(&mut guest.store, args).await.unwrap();
+            assert_eq!(reply.body, whole, "{name}");
+        }
+    });
+}
+
+/// So must a parameter, with so many others that all of them are in memory.
+#[test]
+fn parameters_left_out_are_none() {
+    run(async {
+        let guest = r#"(component
+            (core module $m
+              (memory (export "memory") 1)
+              (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+                (memory.fill (i32.const 64) (i32.const 0xaa) (local.get 3))
+                (i32.const 64))
+              (func (export "f") (param i32) (result i32)
+                (i32.add (i32.load8_u offset=17 (local.get 0))
+                  (i32.shl (i32.load8_u offset=19 (local.get 0)) (i32.const 8)))))
+            (core instance $i (instantiate $m))
+            (alias core export $i "memory" (core memory $memory))
+            (alias core export $i "realloc" (core func $realloc))
+            (alias core export $i "f" (core func $f))
+            (type $pad (tuple u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8))
+            (func (export "f") (param "pad" $pad) (param "a" (option u8)) (param "b" (option u8))
+              (result u32) (canon lift (core func $f) (memory $memory) (realloc $realloc))))"#;
+        let mut guest = Guest::new(&engine(), guest).await;
+        let call = guest.call("f");
+        let pad = [&[0x91][..], &[0; 17]].concat();
+        let by_position = [&[0x81][..], &pad].concat();
+        let by_name = [&b"\xa2\x61b\x05\x63pad"[..], &pad].concat();
+        for (body, tags) in [(by_position, &b"\x00"[..]), (by_name, &b"\x19\x01\x00"[..])] {
+            let args = call.signature().arguments(body.into(), &[]).unwrap();
+            let args = call.attach(args, Vec::new()).unwrap();
+            let reply = call.call_async(&mut guest.store, args).await.unwrap();
+            assert_eq!(reply.body, tags);
+        }
+    });
 }

@@ -154,6 +154,16 @@ fn wrong_handles_are_refused_and_cost_nothing() {
             check(handles(&[1]), &[Resource]),
             "argument 1 \"x\": there is no attachment 1"
         );
+        let sum = guest.call("sum");
+        assert_eq!(
+            check(handles(&[]), &[]),
+            "arguments: the function takes 1 arguments, 0 were given"
+        );
+        assert!(
+            sum.signature()
+                .arguments(handles(&[0, 0]), &[Resource])
+                .is_ok()
+        );
         assert_eq!(
             check(handles(&[0]), &[StreamKind]),
             "argument 1 \"x\": attachment 0 is not a resource"
@@ -185,5 +195,38 @@ fn wrong_handles_are_refused_and_cost_nothing() {
         );
         // Nothing was lowered, so the Store still serves.
         assert_eq!(number(&mut guest, "take", handles(&[0]), &[x]).await, 3);
+    });
+}
+
+const MOVES: &str = r#"(component
+(type $a' (resource (rep i32)))
+(export $a "a" (type $a'))
+(core module $m (func (export "f") (param i32 i32)))
+(core instance $i (instantiate $m))
+(alias core export $i "f" (core func $f))
+(func (export "both") (param "x" (own $a)) (param "y" (own $a)) (canon lift (core func $f)))
+(func (export "mixed") (param "x" (borrow $a)) (param "y" (own $a)) (canon lift (core func $f)))
+)"#;
+
+#[test]
+fn what_moves_moves_once() {
+    run(async {
+        let mut guest = Guest::new(&engine(), MOVES).await;
+        for name in ["both", "mixed"] {
+            let call = guest.call(name);
+            let error = call
+                .signature()
+                .arguments(handles(&[0, 0]), &[Resource])
+                .unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "argument 2 \"y\": attachment 0 is used twice"
+            );
+            assert!(
+                call.signature()
+                    .arguments(handles(&[0, 1]), &[Resource; 2])
+                    .is_ok()
+            );
+        }
     });
 }

@@ -7,6 +7,7 @@ mod echo;
 mod handles;
 mod oracle;
 mod refused;
+mod spelling;
 mod streams;
 mod types;
 mod wat;

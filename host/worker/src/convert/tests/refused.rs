@@ -293,3 +293,38 @@ fn a_parameter_whose_items_are_handles_is_unsupported() {
         Unsupported::HandleInItem("stream")
     );
 }
+
+#[test]
+fn small_bodies_cannot_ask_for_large_memory() {
+    let engine = engine();
+    let wide = r#"(component
+        (type $wide' (variant (case "no") (case "yes" (tuple u64 u64 u64 u64 u64 u64 u64 u64))))
+        (export $wide "wide" (type $wide'))
+        (core module $m
+          (memory (export "memory") 1)
+          (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+          (func (export "f") (param i32 i32)))
+        (core instance $i (instantiate $m))
+        (alias core export $i "memory" (core memory $memory))
+        (alias core export $i "realloc" (core func $realloc))
+        (alias core export $i "f" (core func $f))
+        (func (export "f") (param "x" (list $wide))
+          (canon lift (core func $f) (memory $memory) (realloc $realloc))))"#;
+    let component = Component::new(&engine, wat::parse(wide)).unwrap();
+    let ty = component.component_type();
+    let item = ty.get_export(&engine, "f").unwrap().ty;
+    let ComponentItem::ComponentFunc(func) = item else {
+        panic!("not a function")
+    };
+    let signature = Signature::new(func.params(), None).unwrap();
+    let body = |count: u32| {
+        let values = b"\x62no".repeat(usize::try_from(count).unwrap());
+        [&[0x81, 0x9a][..], &count.to_be_bytes(), &values].concat()
+    };
+    assert!(signature.arguments(body(1 << 20).into(), &[]).is_ok());
+    let error = signature.arguments(body(2 << 20).into(), &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "argument 1 \"x\": needs more than 134217728 bytes in the guest"
+    );
+}

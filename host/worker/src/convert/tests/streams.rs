@@ -180,6 +180,8 @@ proptest! {
 
     #[test]
     fn items_of_any_type_pass(ty in any_type(), seed: u64, count in 0..20u32, credit in 1..7usize) {
+        // `stream<char>` is no type yet.
+        prop_assume!(ty != Ty::Char);
         let chunked = ty == Ty::U8;
         run(async {
             let mut guest = Guest::new(&engine(), &wat::relay(&ty)).await;
@@ -218,6 +220,7 @@ proptest! {
 
     #[test]
     fn a_future_of_any_type_passes(ty in any_type(), seed: u64) {
+        prop_assume!(ty != Ty::Char);
         run(async {
             let mut guest = Guest::new(&engine(), &wat::relay(&ty)).await;
             let mut value = Vec::new();
