@@ -13,6 +13,7 @@ pub(crate) fn start(engine: &Engine, every: Duration) -> std::io::Result<()> {
         .name("ticker".to_owned())
         .stack_size(64 << 10)
         .spawn(move || {
+            let _ = up.send(());
             while let Some(engine) = engine.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
