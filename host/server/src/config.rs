@@ -25,6 +25,7 @@
 
 mod modules;
 mod schema;
+pub(crate) use self::schema::MAX_SLOTS;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -103,7 +104,7 @@ impl Config {
         };
         let schema: schema::File = toml::from_str(text)
             .map_err(|error| at(error.span(), error.message().replace('\n', ", ")))?;
-        let directory = file.parent().unwrap_or(Path::new(""));
+        let directory = file.parent().unwrap_or_else(|| Path::new(""));
         schema.resolve(directory, |span, why| at(Some(span), why))
     }
 

@@ -5,9 +5,14 @@
 //! that does none of this ([`host`]). May not know: wasm, the engine, or what guests' values mean:
 //! bodies are routed, never decoded.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by it"))]
+
 pub mod config;
 mod error;
+mod host;
+mod listener;
 mod options;
+mod shell;
 mod stop;
 
 pub use config::Config;
@@ -48,6 +53,5 @@ pub fn run(
     stop: StopSource,
     on_ready: impl FnOnce(&Ready<'_>),
 ) -> Result<(), ServerError> {
-    let _ = (options, launcher, stop.listen(), on_ready);
-    Err(ServerError::Stopped)
+    shell::run(options, launcher, stop, on_ready)
 }

@@ -127,10 +127,10 @@ impl Pool {
             modules.extend(found);
         }
         for module in self.module {
-            let span = module
-                .name
-                .as_ref()
-                .map_or(module.file.span(), Spanned::span);
+            let span = match &module.name {
+                Some(name) => name.span(),
+                None => module.file.span(),
+            };
             let module = module.resolve(directory, &defaults);
             // A table about a file that a path above brought in already says more about it.
             modules.retain(|other| other.file != module.file);

@@ -1,0 +1,152 @@
+//! Resources of guests that clients hold.
+//!
+//! A client knows a handle by an id of its own connection; its worker knows it by another. Neither
+//! can name one that is not its own. A handle lives until its client releases it or goes; one whose
+//! worker has died stays as a name that leads nowhere.
+
+use proc_host_wire::{Attachment, AttachmentKind, Denied, DeniedReason, Message, ProtocolError};
+
+use super::arena::Id;
+use super::client::Client;
+use super::worker::Worker;
+use super::{Breach, Host};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle {
+    worker: Id<Worker>,
+    /// What the worker calls it.
+    theirs: u64,
+}
+
+impl Host {
+    /// Gives `client` the resources that `worker` names; false where it would hold too many, and
+    /// then it is given none.
+    pub(super) fn hand_out(
+        &mut self,
+        client: Id<Client>,
+        worker: Id<Worker>,
+        attachments: &mut [Attachment],
+    ) -> bool {
+        let most = self.settings.bounds.handles;
+        let resources = || {
+            attachments
+                .iter()
+                .filter(|a| a.kind == AttachmentKind::Resource)
+        };
+        let count = resources().count();
+        if count == 0 {
+            return true;
+        }
+        let Some(record) = self.clients.get_mut(client) else {
+            return false;
+        };
+        if record.handles.len() + count > most {
+            return false;
+        }
+        for attachment in attachments
+            .iter_mut()
+            .filter(|a| a.kind == AttachmentKind::Resource)
+        {
+            let handle = Handle {
+                worker,
+                theirs: attachment.id,
+            };
+            attachment.id = record.handles.insert(handle).raw();
+        }
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.handles += count;
+        }
+        true
+    }
+
+    /// Turns the handles among a client's attachments into what their worker calls them, and says
+    /// which worker that is; it must be the same for all, and `demanded` where that is given.
+    pub(super) fn take_in(
+        &self,
+        client: Id<Client>,
+        attachments: &mut [Attachment],
+        demanded: Option<Id<Worker>>,
+    ) -> Result<Option<Id<Worker>>, Denied> {
+        let denied = |why: String| Denied::new(DeniedReason::UnknownHandle, why);
+        let mut common = demanded;
+        for attachment in attachments {
+            if attachment.kind != AttachmentKind::Resource {
+                continue;
+            }
+            let id = attachment.id;
+            let held = self
+                .clients
+                .get(client)
+                .and_then(|c| c.handles.get(Id::from_raw(id)));
+            let Some(handle) = held else {
+                return Err(denied(format!(
+                    "handle {id} is not held by this connection"
+                )));
+            };
+            if !self
+                .workers
+                .get(handle.worker)
+                .is_some_and(|worker| worker.keeps_handles())
+            {
+                return Err(denied(format!("handle {id} is no more: its worker died")));
+            }
+            if common.is_some_and(|worker| worker != handle.worker) {
+                let why = format!("handle {id} belongs to another worker than this call runs on");
+                return Err(denied(why));
+            }
+            common = Some(handle.worker);
+            attachment.id = handle.theirs;
+        }
+        Ok(common)
+    }
+
+    pub(super) fn client_release(&mut self, client: Id<Client>, handle: u64) -> Result<(), Breach> {
+        let held = self
+            .clients
+            .get_mut(client)
+            .map(|c| c.handles.remove(Id::from_raw(handle)));
+        match held.flatten() {
+            Some(handle) => {
+                self.release(handle);
+                Ok(())
+            }
+            None => Err(ProtocolError::UnknownId {
+                what: "handle",
+                id: handle,
+            }
+            .into()),
+        }
+    }
+
+    /// Nobody holds it any more.
+    pub(super) fn release(&mut self, handle: Handle) {
+        let Some(worker) = self.workers.get_mut(handle.worker) else {
+            return;
+        };
+        worker.handles = worker.handles.saturating_sub(1);
+        if worker.is_alive() {
+            self.tell_worker(
+                handle.worker,
+                Message::Release {
+                    handle: handle.theirs,
+                },
+            );
+            self.leave_if_idle(handle.worker);
+        }
+    }
+
+    /// Lets go of resources that nobody was given.
+    pub(super) fn discard(&mut self, worker: Id<Worker>, attachments: &[Attachment]) {
+        for attachment in attachments
+            .iter()
+            .filter(|a| a.kind == AttachmentKind::Resource)
+        {
+            self.tell_worker(
+                worker,
+                Message::Release {
+                    handle: attachment.id,
+                },
+            );
+        }
+    }
+}
