@@ -52,7 +52,9 @@ fn frame(frame: &wasmtime::FrameInfo) -> TrapFrame {
     }
 }
 
-/// Rust names without their hash; others as they are.
+/// Rust names without their hash, exports without the prefix some toolchains give them; others as
+/// they are.
 fn demangle(name: &str) -> String {
+    let name = name.strip_prefix("cm32p2||").unwrap_or(name);
     format!("{:#}", rustc_demangle::demangle(name))
 }
