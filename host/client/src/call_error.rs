@@ -82,6 +82,16 @@ impl CallError {
         Err(CallError::new(about, ended.worker, failure))
     }
 
+    /// What was called and where it ran, as the first words of what it prints.
+    pub fn place(&self) -> String {
+        let Inner { about, worker, .. } = &*self.0;
+        let mut place = format!("{} in pool {}", about.target, about.pool);
+        if let Some(WorkerRef { slot, generation }) = worker {
+            place.push_str(&format!(", worker {slot} (generation {generation})"));
+        }
+        place
+    }
+
     /// The pool that was called.
     pub fn pool(&self) -> &str {
         &self.0.about.pool
@@ -137,20 +147,8 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            about,
-            worker,
-            failure,
-        } = &*self.0;
-        write!(f, "{} in pool {}", about.target, about.pool)?;
-        if let Some(worker) = worker {
-            write!(
-                f,
-                ", worker {} (generation {})",
-                worker.slot, worker.generation
-            )?;
-        }
-        match failure {
+        f.write_str(&self.place())?;
+        match &self.0.failure {
             Failure::Outcome(outcome) => write!(f, " {outcome}"),
             Failure::NotSent(why) => write!(f, " was not called: connection lost: {why}"),
             Failure::Arguments(error) => write!(f, " was not called: {error}"),
