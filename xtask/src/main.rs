@@ -1,6 +1,10 @@
 //! What a developer of this repository types: `cargo xtask demo`, `cargo xtask test` and their
 //! parts. Needs Rust and git, nothing else.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for a terminal"
+)]
 
 mod demo;
 mod guests;

@@ -6,15 +6,41 @@ use crate::run::{Outcome, output};
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "proc-host-wire",
-        &["tokio", "wasmtime", "proc-host-server", "proc-host-worker", "proc-host-client"],
+        &[
+            "tokio",
+            "wasmtime",
+            "proc-host-server",
+            "proc-host-worker",
+            "proc-host-client",
+        ],
     ),
     (
         "proc-host-server",
-        &["wasmtime", "wasmparser", "proc-host-worker", "proc-host-engine", "proc-host-client"],
+        &[
+            "wasmtime",
+            "wasmparser",
+            "proc-host-worker",
+            "proc-host-engine",
+            "proc-host-client",
+        ],
     ),
-    ("proc-host-jail", &["tokio", "wasmtime", "proc-host-wire", "proc-host-server"]),
-    ("proc-host-worker", &["proc-host-server", "proc-host-client", "proc-host-compiler"]),
-    ("proc-host-client", &["wasmtime", "proc-host-server", "proc-host-worker", "proc-host-jail"]),
+    (
+        "proc-host-jail",
+        &["tokio", "wasmtime", "proc-host-wire", "proc-host-server"],
+    ),
+    (
+        "proc-host-worker",
+        &["proc-host-server", "proc-host-client", "proc-host-compiler"],
+    ),
+    (
+        "proc-host-client",
+        &[
+            "wasmtime",
+            "proc-host-server",
+            "proc-host-worker",
+            "proc-host-jail",
+        ],
+    ),
     ("proc-guest", &["proc-host-wire", "wasmtime", "tokio"]),
 ];
 
@@ -23,7 +49,17 @@ pub(crate) fn check() -> Outcome {
     for (package, forbidden) in FORBIDDEN {
         let tree = output(
             "cargo",
-            &["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"],
+            &[
+                "tree",
+                "--package",
+                package,
+                "--edges",
+                "normal",
+                "--prefix",
+                "none",
+                "--format",
+                "{p}",
+            ],
         )?;
         let found: Vec<_> = tree
             .lines()

@@ -8,7 +8,10 @@ pub(crate) type Outcome = Result<(), String>;
 
 /// The top of the repository.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").components().collect::<PathBuf>()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .components()
+        .collect::<PathBuf>()
         .canonicalize()
         .unwrap_or_else(|_| PathBuf::from("."))
 }
@@ -44,7 +47,11 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, String
         .map_err(|error| format!("cannot run {program}: {error}"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`{program} {}` failed: {}", arguments.join(" "), stderr.trim()));
+        return Err(format!(
+            "`{program} {}` failed: {}",
+            arguments.join(" "),
+            stderr.trim()
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

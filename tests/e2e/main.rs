@@ -1,0 +1,4 @@
+//! The whole path: real binaries, real sockets, real guests.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod calls;
