@@ -55,6 +55,12 @@ impl CallError {
         CallError::new(about, worker, Failure::Outcome(outcome))
     }
 
+    /// The same, where it is not known already that it ran there.
+    pub(crate) fn on(mut self, worker: Option<WorkerRef>) -> CallError {
+        self.0.worker = self.0.worker.or(worker);
+        self
+    }
+
     pub(crate) fn result(about: &Arc<About>, error: CodecError) -> CallError {
         CallError::new(about, None, Failure::Result(error))
     }
@@ -166,6 +172,9 @@ impl fmt::Display for Outcome {
         };
         match self {
             Outcome::Returned(_) => f.write_str("returned"),
+            Outcome::Raised(value) if matches!(value.body(), [] | [0xf6]) => {
+                f.write_str("raised an error without a value")
+            }
             Outcome::Raised(value) => write!(f, "raised {}", codec::show(value.body())),
             Outcome::Trapped(trap) => {
                 let whose = if trap.own {

@@ -25,7 +25,11 @@ use crate::running::Place;
 
 /// The items of a call that has returned a generator. [`Items`](crate::Items) is the same as a
 /// `futures::Stream` of one type; this is for those who learn the type as they go.
-pub struct Generator(Source);
+pub struct Generator {
+    source: Source,
+    /// Where the call ran.
+    worker: Option<WorkerRef>,
+}
 
 enum Source {
     Stream {
@@ -68,41 +72,32 @@ impl Generator {
             }
         };
         let mut attached = attached.into_iter().flatten();
-        match (tag.ok(), attached.next(), attached.next()) {
-            (Some(TAG_STREAM), Some(Attached::Stream(items)), None) => {
-                Ok(Generator(Source::Stream {
-                    place: place.clone(),
-                    items,
-                    verdict: None,
-                }))
-            }
-            (Some(TAG_STREAM), Some(Attached::Stream(items)), Some(Attached::Future(verdict))) => {
-                Ok(Generator(Source::Stream {
-                    place: place.clone(),
-                    items,
-                    verdict: Some(verdict),
-                }))
-            }
-            (Some(TAG_RESOURCE), Some(Attached::Handle(handle)), None) => {
-                let place = place.clone();
-                let step = Some(find_next(place.clone()).map(Step::Method).boxed());
-                Ok(Generator(Source::Resource {
-                    place,
-                    handle,
-                    method: None,
-                    step,
-                }))
-            }
+        let source = match (tag.ok(), attached.next(), attached.next()) {
+            (Some(TAG_STREAM), Some(Attached::Stream(items)), verdict) => Source::Stream {
+                place: place.clone(),
+                items,
+                verdict: match verdict {
+                    Some(Attached::Future(verdict)) => Some(verdict),
+                    _ => None,
+                },
+            },
+            (Some(TAG_RESOURCE), Some(Attached::Handle(handle)), None) => Source::Resource {
+                place: place.clone(),
+                handle,
+                method: None,
+                step: Some(find_next(place.clone()).map(Step::Method).boxed()),
+            },
             _ => {
                 let why = "no stream and no resource with `next`".to_owned();
-                Err(CallError::result(&place.about, CodecError(why)))
+                return Err(CallError::result(&place.about, CodecError(why)).on(worker));
             }
-        }
+        };
+        Ok(Generator { source, worker })
     }
 
     /// The stream, where that is all there is.
     pub(crate) fn stream(&mut self) -> Option<&mut Incoming> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::Stream { items, .. } => Some(items),
             Source::Resource { .. } => None,
         }
@@ -115,7 +110,15 @@ impl Generator {
 
     /// [`Generator::next`], to be polled.
     pub fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, CallError>>> {
-        match &mut self.0 {
+        let worker = self.worker;
+        let item = self.source.poll_item(cx);
+        item.map(|item| item.map(|item| item.map_err(|error| error.on(worker))))
+    }
+}
+
+impl Source {
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, CallError>>> {
+        match self {
             Source::Stream {
                 place,
                 items,

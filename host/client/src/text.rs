@@ -8,7 +8,8 @@
 //! option in an option an array of none or one), a result inside data is `{"ok": …}` or
 //! `{"err": …}`. A `list<u8>` is an array of numbers in both notations. Floats that JSON has no
 //! number for are the texts `"nan"`, `"inf"` and `"-inf"`. Where a stream is a parameter, a list
-//! of its items stands for it; where a future is, its value. Handles cannot be written; read, they
+//! of its items stands for it; where a future is, its value. Items of a `stream<u8>` are printed as
+//! they come: many to a line, as a list. Handles cannot be written; read, they
 //! are `resource#number`, streams `stream#number`, futures `future#number`.
 
 mod error;

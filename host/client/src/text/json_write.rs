@@ -48,6 +48,10 @@ type Written = Result<(), CodecError>;
 impl Json<'_> {
     fn value(&mut self, interface: &Interface, id: TypeId) -> Written {
         let ty = interface.ty(id);
+        if matches!(ty, Type::U8) && self.next()? == Kind::Bytes {
+            // Items of a `stream<u8>` come many at a time.
+            return self.untyped(1);
+        }
         if range(ty).is_some() {
             let value = self.reader.int().map_err(wrong)?;
             return self.show(value);

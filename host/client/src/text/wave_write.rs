@@ -50,6 +50,10 @@ impl Wave<'_> {
     fn value(&mut self, id: TypeId) -> Written {
         let interface = self.interface;
         let ty = interface.ty(id);
+        if matches!(ty, Type::U8) && self.reader.peek().map_err(wrong)? == Kind::Bytes {
+            // Items of a `stream<u8>` come many at a time.
+            return self.bytes();
+        }
         if range(ty).is_some() {
             let value = self.reader.int().map_err(wrong)?;
             return self.show(value);
@@ -70,10 +74,7 @@ impl Wave<'_> {
             }
             Type::Char => self.text('\''),
             Type::String => self.text('"'),
-            Type::List(item) if is_byte(interface, *item) => {
-                let bytes = self.reader.bytes().map_err(wrong)?;
-                self.parts(('[', ']'), bytes.len(), |wave, at| wave.show(bytes[at]))
-            }
+            Type::List(item) if is_byte(interface, *item) => self.bytes(),
             Type::List(item) | Type::FixedList(item, _) => {
                 let length = self.reader.array().map_err(wrong)?;
                 self.parts(('[', ']'), length, |wave, _| wave.value(*item))
@@ -116,6 +117,11 @@ impl Wave<'_> {
         }
     }
 
+    fn bytes(&mut self) -> Written {
+        let bytes = self.reader.bytes().map_err(wrong)?;
+        self.parts(('[', ']'), bytes.len(), |wave, at| wave.show(bytes[at]))
+    }
+
     fn show(&mut self, value: impl Display) -> Written {
         write!(self.out, "{value}").map_err(|error| CodecError(error.to_string()))
     }
@@ -133,12 +139,14 @@ impl Wave<'_> {
         let text = self.reader.text().map_err(wrong)?;
         self.out.push(quote);
         for scalar in text.chars() {
-            if "\\\"'\t\r\n".contains(scalar) {
-                self.out.extend(scalar.escape_default());
-            } else if scalar.is_control() {
-                self.out.extend(scalar.escape_unicode());
-            } else {
-                self.out.extend(scalar.escape_debug());
+            match scalar {
+                // Only its own quote would end it.
+                '"' | '\'' if scalar != quote => self.out.push(scalar),
+                '"' | '\'' | '\\' | '\t' | '\r' | '\n' => {
+                    self.out.extend(scalar.escape_default());
+                }
+                scalar if scalar.is_control() => self.out.extend(scalar.escape_unicode()),
+                scalar => self.out.extend(scalar.escape_debug()),
             }
         }
         self.out.push(quote);
