@@ -161,7 +161,8 @@ impl TypedCall {
     ///
     /// What cannot be seen here the caller answers for: that each resource is alive, belongs to
     /// this Store and, where it is consumed, is not lent to another running call; that it stays so
-    /// until the call has ended; and that no stream or future is passed twice.
+    /// until the call has ended; that no stream or future is passed twice; and that what the body
+    /// does not use is not left open.
     ///
     /// # Errors
     /// If an attachment is not of the type its use asks for.

@@ -48,7 +48,7 @@ pub trait ItemSink: Send + Unpin + 'static {
 
 /// Where items for a guest come from. Dropped when the guest has dropped its end.
 pub trait ItemSource: Send + Unpin + 'static {
-    /// The next items, checked against the element; none at the end.
+    /// The next items, checked against the element; none at the end, and from then on.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CheckedItems>>;
 }
 
@@ -126,7 +126,7 @@ impl Future {
 
     /// Makes a future for a guest that resolves to the first item of `source`.
     ///
-    /// A source that ends without one traps the guest that waits for it.
+    /// A source that ends without one leaves the guest waiting, until its call is ended.
     ///
     /// # Errors
     /// If the Store has too many futures, or no concurrency.

@@ -20,6 +20,9 @@ use super::read::{
     MemoryIf as _, Parts, Place, case, flag_word, is_number, mismatch, pointer, scalar,
 };
 
+/// Numbers written before their length is looked at again.
+const RUN: usize = 4096;
+
 pub(super) fn results<const N: usize>(
     cx: &mut LiftContext<'_>,
     ty: InterfaceType,
@@ -235,12 +238,14 @@ impl Encoder {
         self.lifted.body.reserve(length);
         self.writer().array(length);
         if is_number(element) {
-            for nth in 0..length {
-                let scalar = scalar(memory, element, Place::Memory(at + nth * size))?;
-                scalar.write(element, self.writer())?;
+            for start in (0..length).step_by(RUN) {
+                for nth in start..length.min(start + RUN) {
+                    let scalar = scalar(memory, element, Place::Memory(at + nth * size))?;
+                    scalar.write(element, self.writer())?;
+                }
+                self.room(cx, 0)?;
             }
-            // At most nine bytes each, and `length` of them fit.
-            return self.room(cx, 0);
+            return Ok(());
         }
         for nth in 0..length {
             self.value(cx, element, Place::Memory(at + nth * size))?;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use proc_host_wire::cbor::{Limits, Reader};
 use wasmtime::component::{Destination, FutureProducer, StreamProducer, StreamResult, VecBuffer};
-use wasmtime::{Result, StoreContextMut, bail};
+use wasmtime::{Result, StoreContextMut};
 
 use super::super::abi::Item;
 use super::super::element::CheckedItems;
@@ -46,6 +46,20 @@ impl<S: ItemSource> Feed<S> {
         match &mut self.items {
             Some(items) => Poll::Ready(Ok(items)),
             None => Poll::Pending,
+        }
+    }
+}
+
+impl<S: ItemSource> Feed<S> {
+    /// Awaits the value of a future; none ends the read without one, when it is to finish.
+    ///
+    /// A source that ends too early leaves the guest waiting. The engine's only other way out is to
+    /// trap, and a peer that goes must not end every call of a shared instance.
+    fn first(&mut self, cx: &mut Context<'_>, finish: bool) -> Poll<Option<&mut CheckedItems>> {
+        match self.poll(cx, finish) {
+            Poll::Ready(Ok(items)) => Poll::Ready(Some(items)),
+            Poll::Ready(Err(_)) if finish => Poll::Ready(None),
+            _ => Poll::Pending,
         }
     }
 }
@@ -175,11 +189,8 @@ impl<D: 'static, S: ItemSource> FutureProducer<D> for Values<S> {
         _: StoreContextMut<'_, D>,
         finish: bool,
     ) -> Poll<Result<Option<Item>>> {
-        Poll::Ready(match ready!(self.0.poll(cx, finish)) {
-            Ok(items) => Ok(items.take().map(Item::Value)),
-            Err(StreamResult::Cancelled) => Ok(None),
-            Err(_) => bail_ended(),
-        })
+        let items = self.0.first(cx, finish);
+        items.map(|items| Ok(items.and_then(CheckedItems::take).map(Item::Value)))
     }
 }
 
@@ -192,14 +203,7 @@ impl<D: 'static, S: ItemSource> FutureProducer<D> for Units<S> {
         _: StoreContextMut<'_, D>,
         finish: bool,
     ) -> Poll<Result<Option<()>>> {
-        Poll::Ready(match ready!(self.0.poll(cx, finish)) {
-            Ok(items) => Ok(items.take().map(drop)),
-            Err(StreamResult::Cancelled) => Ok(None),
-            Err(_) => bail_ended(),
-        })
+        let items = self.0.first(cx, finish);
+        items.map(|items| Ok(items.and_then(CheckedItems::take).map(drop)))
     }
-}
-
-fn bail_ended<T>() -> Result<T> {
-    bail!("the future's writer has gone without a value")
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proc_host_wire::cbor::{Limits, Reader, Writer};
 use proptest::prelude::*;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Func, Instance, Linker, Val};
 use wasmtime::{Config, Engine, Store};
 
-use super::super::{Reply, Signature, TypedCall};
+use super::super::{Reply, Signature, TypedCall, Unsupported};
 use super::spelling::respell;
 use super::types::{Random, Ty, any_type};
 use super::{oracle, wat};
@@ -22,6 +23,7 @@ pub(super) fn engine() -> Engine {
 }
 
 pub(super) struct Guest {
+    component: Component,
     pub(super) store: Store<()>,
     pub(super) instance: Instance,
 }
@@ -36,19 +38,32 @@ impl Guest {
             .instantiate_async(&mut store, &component)
             .await
             .unwrap();
-        Guest { store, instance }
+        Guest {
+            component,
+            store,
+            instance,
+        }
     }
 
     pub(super) fn func(&mut self, name: &str) -> Func {
         self.instance.get_func(&mut self.store, name).unwrap()
     }
 
+    /// As a worker does: the signature is made at load, without an instance.
     pub(super) fn call(&mut self, name: &str) -> TypedCall {
+        let signature = signature(&self.component, name).unwrap();
         let func = self.func(name);
-        let ty = func.ty(&self.store);
-        let signature = Signature::new(ty.params(), ty.results().next()).unwrap();
         TypedCall::bind(&self.store, func, Arc::new(signature)).unwrap()
     }
+}
+
+pub(super) fn signature(component: &Component, name: &str) -> Result<Signature, Unsupported> {
+    let ty = component.component_type();
+    let item = ty.get_export(component.engine(), name).unwrap().ty;
+    let ComponentItem::ComponentFunc(func) = item else {
+        panic!("not a function")
+    };
+    Signature::new(func.params(), func.results().next())
 }
 
 pub(super) fn run<F: Future>(future: F) -> F::Output {

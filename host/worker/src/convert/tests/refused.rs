@@ -1,10 +1,7 @@
 //! What is refused, and in which words.
 
-use std::sync::Arc;
-
 use ciborium::value::Value;
 use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
 
 use super::super::{Signature, Unsupported};
 use super::echo::engine;
@@ -39,15 +36,8 @@ const GUEST: &str = r#"(component
 (func (export "g") (param "s" $stream) (canon lift (core func $g)))
 )"#;
 
-fn signature(name: &str) -> Result<Arc<Signature>, Unsupported> {
-    let engine = engine();
-    let component = Component::new(&engine, wat::parse(GUEST)).unwrap();
-    let ty = component.component_type();
-    let item = ty.get_export(&engine, name).unwrap().ty;
-    let ComponentItem::ComponentFunc(func) = item else {
-        panic!("not a function")
-    };
-    Signature::new(func.params(), func.results().next()).map(Arc::new)
+fn signature(name: &str) -> Result<Signature, Unsupported> {
+    super::echo::signature(&Component::new(&engine(), wat::parse(GUEST)).unwrap(), name)
 }
 
 /// Good arguments of `f`, by position.
@@ -311,12 +301,7 @@ fn small_bodies_cannot_ask_for_large_memory() {
         (func (export "f") (param "x" (list $wide))
           (canon lift (core func $f) (memory $memory) (realloc $realloc))))"#;
     let component = Component::new(&engine, wat::parse(wide)).unwrap();
-    let ty = component.component_type();
-    let item = ty.get_export(&engine, "f").unwrap().ty;
-    let ComponentItem::ComponentFunc(func) = item else {
-        panic!("not a function")
-    };
-    let signature = Signature::new(func.params(), None).unwrap();
+    let signature = super::echo::signature(&component, "f").unwrap();
     let body = |count: u32| {
         let values = b"\x62no".repeat(usize::try_from(count).unwrap());
         [&[0x81, 0x9a][..], &count.to_be_bytes(), &values].concat()

@@ -399,3 +399,51 @@ fn a_stream_passed_through_untouched_flows() {
         assert_eq!(ends.0.lock().unwrap().output, items);
     });
 }
+
+#[test]
+fn a_future_that_nobody_fulfils_ends_nobody_else() {
+    run(async {
+        let mut guest = Guest::new(&engine(), &wat::relay(&Ty::U32)).await;
+        let call = guest.call("later");
+        guest
+            .store
+            .run_concurrent(async |accessor| {
+                for fulfilled in [false, true] {
+                    let body = tagged(proc_host_wire::cbor::TAG_FUTURE);
+                    let args = call
+                        .signature()
+                        .arguments(body, &[AttachmentKind::Future])
+                        .unwrap();
+                    let Some((0, Wanted::Future(element))) = args.wanted().next() else {
+                        panic!()
+                    };
+                    let ends = Ends::default();
+                    ends.0.lock().unwrap().input_ended = true;
+                    if fulfilled {
+                        ends.feed(element.check_one(vec![7].into()).unwrap(), true);
+                    }
+                    let args = accessor.with(|mut store| {
+                        let source = Source(ends.clone());
+                        let future = Future::from_source(&mut store, element, source).unwrap();
+                        call.attach(args, vec![Attachment::Future(future)]).unwrap()
+                    });
+                    let reply = call.call_concurrent(accessor, args).await.unwrap();
+                    let Some(Attachment::Future(future)) = reply.attachments.into_iter().next()
+                    else {
+                        panic!("no future");
+                    };
+                    accessor
+                        .with(|store| future.pipe(store, Sink(ends.clone())))
+                        .unwrap();
+                    ends.0.lock().unwrap().bytes = 1;
+                    ends.grant(1);
+                    match fulfilled {
+                        true => ends.until(|shared| shared.count == 1).await,
+                        false => tokio::task::yield_now().await,
+                    }
+                }
+            })
+            .await
+            .unwrap();
+    });
+}
