@@ -7,6 +7,8 @@
     reason = "a test fails by a panic that says what was expected"
 )]
 
+pub mod processes;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -17,17 +19,38 @@ use tempfile::TempDir;
 pub fn binary() -> PathBuf {
     let found = match std::env::var_os("PROC_HOST_BIN") {
         Some(path) => PathBuf::from(path),
-        None => std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("proc-host"),
+        None => std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .join("proc-host"),
     };
-    assert!(found.is_file(), "{} is not built: run `cargo xtask test`", found.display());
+    assert!(
+        found.is_file(),
+        "{} is not built: run `cargo xtask test`",
+        found.display()
+    );
     found
 }
 
 /// The built guest of this name.
 pub fn guest(name: &str) -> PathBuf {
-    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-    let found = target.join("wasm32-wasip2/guest").join(name).with_extension("wasm");
-    assert!(found.is_file(), "{} is not built: run `cargo xtask test`", found.display());
+    let target = std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .to_owned();
+    let found = target
+        .join("wasm32-wasip2/guest")
+        .join(name)
+        .with_extension("wasm");
+    assert!(
+        found.is_file(),
+        "{} is not built: run `cargo xtask test`",
+        found.display()
+    );
     found
 }
 
@@ -51,14 +74,22 @@ impl Ran {
     /// Its output, where it succeeded.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self.stdout
     }
 
     /// Its complaint, where it failed with `code`.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self.stderr
     }
 }
@@ -103,10 +134,20 @@ impl Host {
         stdout.read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
             let mut stderr = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut stderr)
+                .unwrap();
             panic!("the host did not become ready: {ready}{stderr}");
         }
-        Host { child, stdout, dir, ready }
+        Host {
+            child,
+            stdout,
+            dir,
+            ready,
+        }
     }
 
     /// Its socket.
@@ -127,7 +168,9 @@ impl Host {
     /// A client command to it, not yet run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(arguments).env("PROC_HOST_SOCKET", self.socket());
+        command
+            .args(arguments)
+            .env("PROC_HOST_SOCKET", self.socket());
         command
     }
 
@@ -155,7 +198,12 @@ impl Host {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
         assert!(status.success(), "the host ended with {status}: {stderr}");
         let left: Vec<_> = std::fs::read_dir(self.dir.path())
             .unwrap()
