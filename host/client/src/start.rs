@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
@@ -64,7 +66,8 @@ impl StartOptions {
     }
 }
 
-/// The host's process. Dropped, it is told to stop, and killed where it does not.
+/// The host's process, and the folder of its socket. An owner that dies without dropping this
+/// leaves both to the host, which ends and removes the folder. Dropped, it is told to stop, and killed where it does not.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: tokio::process::Child,
@@ -79,6 +82,7 @@ impl Child {
             .ok_or(StartError::NoBinary)?;
         let folder = tempfile::Builder::new()
             .prefix("proc-host-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(StartError::Folder)?;
         let process = Command::new(&binary)
@@ -111,7 +115,7 @@ impl Child {
         // Nothing more to read from: it is ending, or of no use.
         child.process.stdin = None;
         let status = match tokio::time::timeout(STOPPING, child.process.wait()).await {
-            Ok(Ok(status)) => describe(status),
+            Ok(Ok(status)) => status.to_string(),
             _ => "it closed its output".to_owned(),
         };
         Err(StartError::Ended {
@@ -153,10 +157,6 @@ async fn first_ready(lines: &mut tokio::io::Lines<BufReader<tokio::process::Chil
         }
     }
     false
-}
-
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
 }
 
 fn find_binary() -> Option<PathBuf> {

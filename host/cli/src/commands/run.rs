@@ -1,6 +1,6 @@
 //! `run`: a host, in the foreground.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use proc_host_client::{Instances, default_socket};
@@ -86,11 +86,17 @@ fn parse_layers(text: &str) -> Result<Layers, String> {
 
 impl Run {
     pub(crate) fn execute(self) -> Outcome {
+        let owned = self.owned;
         let options = self.options()?;
+        let folder = options.socket.parent().map(Path::to_owned);
         // Before there is any other thread: what it starts is bound to this one.
         let launcher = Launcher::start().map_err(|error| Failed::general(&error))?;
-        proc_host_server::run(options, launcher, StopSource::signals(), announce)
-            .map_err(|error| Failed::general(&error))?;
+        let served = proc_host_server::run(options, launcher, StopSource::signals(), announce);
+        if let Some(folder) = folder.filter(|_| owned) {
+            // Its owner made it for this host, and may be no more; one with anything in it stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+        served.map_err(|error| Failed::general(&error))?;
         Ok(Exit::Success)
     }
 
