@@ -294,3 +294,49 @@ impl Conversation<'_> {
 fn interrupted() -> End {
     End::Failed(Failed::new(Exit::Cancelled, "interrupted"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(json: Option<&str>) -> Options {
+        Options {
+            json: json.map(str::to_owned),
+            timeout: None,
+            worker: None,
+            on_callback: None,
+        }
+    }
+
+    #[test]
+    fn json_keeps_what_is_json_and_gives_back_what_is_not() {
+        for (given, taken, left) in [
+            (None, None, None),
+            (Some(""), None, Some("")),
+            (Some("[1]"), None, Some("[1]")),
+            (Some(" {\"a\": 1}"), None, Some(" {\"a\": 1}")),
+            (Some("Workers"), Some("Workers"), Some("")),
+        ] {
+            let mut options = options(given);
+            assert_eq!(taken_positional(&mut options).as_deref(), taken);
+            assert_eq!(options.json.as_deref(), left);
+        }
+    }
+
+    #[test]
+    fn json_arguments_go_with_a_bare_name() {
+        let wave = options(None);
+        assert_eq!(
+            wave.request("m.f(1)").map(|r| r.target().to_owned()),
+            Ok("m.f".to_owned())
+        );
+        assert!(wave.request("m.f").is_err());
+        let json = options(Some("[1]"));
+        for text in ["m.f", "m.f()", " m.f "] {
+            assert_eq!(
+                json.request(text).map(|r| r.target().to_owned()),
+                Ok("m.f".to_owned())
+            );
+        }
+    }
+}

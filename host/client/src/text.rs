@@ -14,6 +14,7 @@
 
 mod error;
 mod expression;
+mod json_arguments;
 mod json_read;
 mod json_write;
 mod labels;
@@ -27,7 +28,7 @@ mod tests;
 
 pub use self::error::TextError;
 pub use self::expression::Expression;
-pub use self::json_read::{arguments_from_json, value_from_json};
+pub use self::json_arguments::{arguments_from_json, value_from_json};
 pub use self::json_write::{to_json, untyped_to_json};
 pub use self::labels::{Flow, flows};
 pub use self::returns::{Returned, Returns};

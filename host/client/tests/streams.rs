@@ -4,9 +4,9 @@
 
 mod fake;
 
-use fake::{cbor, connected, ended, items, plain};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use proc_host_client::{Bytes, Handle, RemoteStream, StreamArg};
+use fake::{cbor, connected, end, ended, items, plain, tag};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use proc_host_client::{Bytes, Handle, RemoteStream};
 use proc_host_wire::cbor::{TAG_FUTURE, TAG_RESOURCE, TAG_STREAM};
 use proc_host_wire::control::{FunctionInfo, Reply, Request};
 use proc_host_wire::interface::{Function, Interface, Type};
@@ -15,10 +15,6 @@ use proc_host_wire::{Attachment, AttachmentKind, Message, Trap};
 use serde::Deserialize;
 
 use ciborium::Value as Cbor;
-
-fn tag(tag: u64, index: u64) -> Cbor {
-    Cbor::Tag(tag, Box::new(Cbor::Integer(index.into())))
-}
 
 fn attached(value: &Cbor, attachments: &[(AttachmentKind, u64)]) -> Sent {
     let attachments = attachments
@@ -39,14 +35,6 @@ fn stream_of(call: u64) -> Message {
         call,
         attached(&tag(TAG_STREAM, 0), &[(AttachmentKind::Stream, 1)]),
     )
-}
-
-fn end(call: u64, stream: u32) -> Message {
-    Message::End {
-        call,
-        stream,
-        failure: None,
-    }
 }
 
 #[tokio::test]
@@ -263,84 +251,6 @@ async fn a_resource_with_next_is_a_generator() {
         assert_eq!(host.next().await, Some(Message::Release { handle: 6 }));
     });
     assert_eq!(lines.unwrap(), [4, 5]);
-}
-
-#[tokio::test]
-async fn an_argument_stream_keeps_to_its_credit() {
-    let (pool, mut host) = connected().await;
-    let numbers = StreamArg::new(stream::iter(0..10_u32));
-    let sum = pool.call::<u32>("m.sum", ("title", numbers));
-    let (sum, ()) = tokio::join!(async { sum.await.unwrap() }, async {
-        let call = host.call().await;
-        let value = Cbor::Array(vec!["title".into(), tag(TAG_STREAM, 0)]);
-        assert_eq!(call.arguments.body, cbor(value));
-        let attachment = Attachment {
-            kind: AttachmentKind::Stream,
-            id: 2,
-        };
-        assert_eq!(call.arguments.attachments, [attachment]);
-        let (id, mut got) = (call.call, 0);
-        let credit = |items| Message::Credit {
-            call: id,
-            stream: 2,
-            items,
-            bytes: 100,
-        };
-        for (granted, expected) in [(3, 3), (4, 4), (100, 3)] {
-            host.send(credit(granted)).await;
-            let Some(Message::Items {
-                stream: 2,
-                count,
-                items,
-                ..
-            }) = host.next().await
-            else {
-                panic!("no items")
-            };
-            assert_eq!((count, items.body.len()), (expected, expected as usize));
-            got += count;
-        }
-        assert_eq!(host.next().await, Some(end(id, 2)));
-        host.returns(id, got).await;
-    });
-    assert_eq!(sum, 10);
-}
-
-#[tokio::test]
-async fn a_closed_argument_stream_is_dropped() {
-    struct Told(Option<tokio::sync::oneshot::Sender<()>>);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            let _ = self.0.take().unwrap().send(());
-        }
-    }
-    let (pool, mut host) = connected().await;
-    let (sender, dropped) = tokio::sync::oneshot::channel();
-    let told = Told(Some(sender));
-    let endless = StreamArg::new(stream::repeat(1_u8).map(move |item| {
-        let _ = &told;
-        item
-    }));
-    tokio::join!(
-        async { pool.call::<()>("m.first", (endless,)).await.unwrap() },
-        async {
-            let call = host.call().await.call;
-            host.send(Message::Credit {
-                call,
-                stream: 2,
-                items: 1,
-                bytes: 10,
-            })
-            .await;
-            assert!(matches!(
-                host.next().await,
-                Some(Message::Items { count: 1, .. })
-            ));
-            host.send(Message::Close { call, stream: 2 }).await;
-            host.returns(call, ()).await;
-        }
-    );
-    dropped.await.unwrap();
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl New {
             )
         })?;
         output::line(&format!(
-            "wrote {name}/. Now:\n  cd {name}\n  cargo test\n  cargo build --release --target \
+            "wrote {name}/. Now:\n  cd {name}\n  cargo test\n  rustup target add wasm32-wasip2\n  cargo build --release --target \
              wasm32-wasip2\n  proc-host exec target/wasm32-wasip2/release/{module}.wasm \
              'greet(\"world\")'"
         ))?;

@@ -151,3 +151,16 @@ pub(crate) fn items<T: Serialize>(call: u64, stream: u32, items: &[T]) -> Messag
         items,
     }
 }
+
+/// A document that names an attachment.
+pub(crate) fn tag(tag: u64, index: u64) -> ciborium::Value {
+    ciborium::Value::Tag(tag, Box::new(ciborium::Value::Integer(index.into())))
+}
+
+pub(crate) fn end(call: u64, stream: u32) -> Message {
+    Message::End {
+        call,
+        stream,
+        failure: None,
+    }
+}
