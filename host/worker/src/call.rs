@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use proc_host_wire::message::{Answer, Ended, Window};
@@ -21,6 +21,9 @@ use tokio::sync::Notify;
 use crate::incoming::Incoming;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
+
+/// Callbacks of one call that wait for their answer at the most.
+pub(crate) const MAX_CALLBACKS: usize = 1_000;
 
 /// Calls by their id. Each instance has one for the calls it holds, the worker one for all.
 pub(crate) type Calls = Mutex<HashMap<u64, Arc<Call>>>;
@@ -47,7 +50,6 @@ pub(crate) struct Call {
     /// Raised by a cancel and when the call ends.
     changed: Notify,
     all: Weak<Calls>,
-    home: OnceLock<Weak<Calls>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +57,8 @@ struct State {
     answered: bool,
     cancelled: bool,
     ended: bool,
+    /// The table of the instance that runs it.
+    home: Weak<Calls>,
     next_stream: u32,
     outgoing: HashMap<u32, Arc<Outgoing>>,
     incoming: HashMap<u32, Arc<Incoming>>,
@@ -103,15 +107,17 @@ impl Call {
             }),
             changed: Notify::new(),
             all: Arc::downgrade(all),
-            home: OnceLock::new(),
         });
         lock(all).insert(call.id, call.clone());
         call
     }
 
-    /// Enters the call in the table of the instance that will run it.
+    /// Enters the call in the table of the instance that begins it, whose fate it shares from then
+    /// on.
     pub(crate) fn settle(self: &Arc<Call>, home: &Arc<Calls>) {
-        if self.home.set(Arc::downgrade(home)).is_ok() {
+        let mut state = self.lock();
+        if !state.ended {
+            state.home = Arc::downgrade(home);
             lock(home).insert(self.id, self.clone());
         }
     }
@@ -265,11 +271,15 @@ impl Call {
         self.end_if_done(state);
     }
 
-    /// Notes an open callback.
-    pub(crate) fn open_callback(&self, id: u32) -> tokio::sync::oneshot::Receiver<Answer> {
+    /// Notes an open callback; none where too many are open.
+    pub(crate) fn open_callback(&self, id: u32) -> Option<tokio::sync::oneshot::Receiver<Answer>> {
+        let mut state = self.lock();
+        if state.callbacks.len() >= MAX_CALLBACKS {
+            return None;
+        }
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.lock().callbacks.insert(id, sender);
-        receiver
+        state.callbacks.insert(id, sender);
+        Some(receiver)
     }
 
     /// Hands over the answer to an open callback.
@@ -291,9 +301,10 @@ impl Call {
         }
         // Whoever still waits for an answer hears that the caller has gone.
         state.callbacks.clear();
+        let home = std::mem::take(&mut state.home);
         drop(state);
         let _ = self.link.send(Message::Ended { call: self.id });
-        for table in [Some(&self.all), self.home.get()].into_iter().flatten() {
+        for table in [&self.all, &home] {
             if let Some(table) = table.upgrade() {
                 lock(&table).remove(&self.id);
             }

@@ -38,6 +38,8 @@ pub(crate) struct Instance {
     pub(crate) handles: Arc<Handles>,
     /// Takes no more calls than it has.
     pub(crate) retired: Cell<bool>,
+    /// Calls it was given and has not begun.
+    pub(crate) queued: Cell<u32>,
     /// Calls it was given, ever.
     pub(crate) uses: Cell<u32>,
     /// Code of calls that were let go of and that has not ended.
@@ -83,6 +85,7 @@ impl Instance {
             calls: Arc::default(),
             handles: Arc::new(Handles::new(sender.clone())),
             retired: Cell::new(false),
+            queued: Cell::new(0),
             uses: Cell::new(0),
             leftovers: Cell::new(0),
             jobs: sender,
@@ -94,13 +97,19 @@ impl Instance {
     /// Gives it a call. An instance that is over sends it back to be placed anew.
     pub(crate) fn give(&self, pending: Pending) -> Result<(), Pending> {
         self.uses.set(self.uses.get() + 1);
-        pending.call.settle(&self.calls);
+        self.queued.set(self.queued.get() + 1);
         self.jobs
             .send(Job::Call(pending))
             .map_err(|unsent| match unsent.0 {
                 Job::Call(pending) => pending,
                 Job::Pipe(_) | Job::Release => unreachable!("a call was sent"),
             })
+    }
+
+    /// Begins a call: from here on it shares the fate of the instance.
+    pub(crate) fn begin(&self, call: &Arc<Call>) {
+        self.queued.set(self.queued.get().saturating_sub(1));
+        call.settle(&self.calls);
     }
 
     /// Whether it takes new calls.
@@ -110,7 +119,7 @@ impl Instance {
 
     /// Whether nothing of it is in use.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.calls).is_empty() && self.handles.is_empty()
+        self.queued.get() == 0 && lock(&self.calls).is_empty() && self.handles.is_empty()
     }
 }
 
@@ -127,6 +136,7 @@ async fn drive(maker: Rc<Maker>, instance: Rc<Instance>, mut jobs: UnboundedRece
             return give_back(&maker, jobs);
         }
     };
+    instance.begin(&first.call);
     let mut store = new_store(&maker.engine, &instance.module, &first.call);
     let made = instance.module.pre.instantiate_async(&mut store).await;
     let result = match made {
@@ -164,6 +174,7 @@ async fn turns(
                 for resource in resources {
                     resource.resource_drop_async(&mut *store).await?;
                 }
+                turn.module().link.quieter.notify_one();
             }
         }
     }

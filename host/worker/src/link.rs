@@ -155,11 +155,19 @@ impl Reader {
         )
     }
 
+    /// The next message that has been read already.
+    pub(crate) fn buffered(&mut self) -> Result<Option<Message>, LinkError> {
+        match self.inbox.next_frame()? {
+            Some(frame) => Ok(Some(Message::from_frame(Direction::HostToWorker, frame)?)),
+            None => Ok(None),
+        }
+    }
+
     /// The next message; `None` once the host has closed its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, LinkError> {
         loop {
-            if let Some(frame) = self.inbox.next_frame()? {
-                return Ok(Some(Message::from_frame(Direction::HostToWorker, frame)?));
+            if let Some(message) = self.buffered()? {
+                return Ok(Some(message));
             }
             self.socket.readable().await?;
             match self.socket.try_read_buf(self.inbox.space()) {

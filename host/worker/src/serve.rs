@@ -138,11 +138,20 @@ async fn turn(
     tokio::pin!(writing);
     loop {
         tokio::select! {
-            message = reader.next() => match message? {
-                None => return Ok(()),
-                Some(Message::Drain) => draining = true,
-                Some(message) => worker.handle(message),
-            },
+            message = reader.next() => {
+                let Some(mut message) = message? else { return Ok(()) };
+                // All that one read has brought, before anything is run or written.
+                loop {
+                    match message {
+                        Message::Drain => draining = true,
+                        message => worker.handle(message),
+                    }
+                    match reader.buffered()? {
+                        Some(next) => message = next,
+                        None => break,
+                    }
+                }
+            }
             Some(pending) = returns.recv() => worker.replace(pending),
             error = &mut writing => return Err(error.into()),
             () = worker.idle(), if draining => break,

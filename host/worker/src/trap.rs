@@ -17,9 +17,7 @@ pub(crate) fn describe(error: &wasmtime::Error) -> Trap {
         // The backtrace is a layer of context; what lies below it is the cause.
         error.root_cause().to_string()
     };
-    let reason = reason
-        .strip_prefix("wasm trap: ")
-        .map_or(reason.clone(), str::to_owned);
+    let reason = reason.trim_start_matches("wasm trap: ").to_owned();
     let backtrace = error
         .downcast_ref::<WasmBacktrace>()
         .map(|backtrace| {
@@ -43,7 +41,7 @@ fn frame(frame: &wasmtime::FrameInfo) -> TrapFrame {
         .symbols()
         .first()
         .and_then(|symbol| symbol.name())
-        .or(frame.func_name())
+        .or_else(|| frame.func_name())
         .map_or_else(|| format!("function {}", frame.func_index()), str::to_owned);
     TrapFrame {
         function: demangle(&function),

@@ -19,6 +19,7 @@ use crate::call::Call;
 use crate::convert::{Attachment, Future, Reply, Started, Stream, TypedCall, Wanted};
 use crate::incoming::Incoming;
 use crate::instance::{Instance, Job, Pending, expired, outcome};
+use crate::module::Module;
 use crate::stdio;
 use crate::store::{Data, Stop};
 use crate::stream::{Sink, Source};
@@ -55,7 +56,7 @@ enum Event {
     /// Code of a call that had been let go of ended.
     Left(Arc<Call>, GuestTaskId, Result<Reply>),
     /// The last stream of a call ended.
-    Ended,
+    Ended(Arc<Call>, GuestTaskId),
 }
 
 impl Turn {
@@ -70,7 +71,11 @@ impl Turn {
         }
     }
 
-    /// The call the instance was made for.
+    pub(crate) fn module(&self) -> &Module {
+        &self.instance.module
+    }
+
+    /// The call the instance was made for, which has begun.
     pub(crate) fn begin_with(&mut self, first: Pending) {
         self.first = Some(first);
     }
@@ -118,7 +123,10 @@ impl Turn {
 
     fn take(&mut self, accessor: &Accessor<Data>, job: Job) -> Result<()> {
         match job {
-            Job::Call(pending) => self.start(accessor, pending),
+            Job::Call(pending) => {
+                self.instance.begin(&pending.call);
+                self.start(accessor, pending)
+            }
             Job::Pipe(piping) => accessor.with(|mut access| piping.start(access.as_context_mut())),
             Job::Release => Ok(()),
         }
@@ -272,7 +280,7 @@ impl Turn {
                 if !call.is_ended() {
                     self.running.push(Box::pin(async move {
                         call.ended().await;
-                        Event::Ended
+                        Event::Ended(call, task)
                     }));
                 }
             }
@@ -311,7 +319,9 @@ impl Turn {
                 })?;
             }
             Event::Returned(_, _, Err(error)) | Event::Left(_, _, Err(error)) => return Err(error),
-            Event::Ended => {}
+            Event::Ended(call, task) => accessor.with(|mut access| {
+                access.as_context_mut().data_mut().disown(task, &call);
+            }),
         }
         Ok(())
     }
@@ -367,7 +377,7 @@ impl std::fmt::Debug for Event {
             Event::Returned(..) => "Returned",
             Event::Expired(..) => "Expired",
             Event::Left(..) => "Left",
-            Event::Ended => "Ended",
+            Event::Ended(..) => "Ended",
         })
     }
 }

@@ -9,7 +9,7 @@ use proc_host_wire::message::Answer;
 use wasmtime::component::{Accessor, ComponentType, Lift, LinkerInstance, Lower};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::call::Call;
+use crate::call::{Call, MAX_CALLBACKS};
 use crate::module::Module;
 use crate::store::{Data, running};
 
@@ -60,7 +60,10 @@ async fn ask((call, module): (Option<Arc<Call>>, Arc<Module>), payload: Vec<u8>)
     }
     module.link.room().await;
     let callback = module.next_callback();
-    let answer = call.open_callback(callback);
+    let Some(answer) = call.open_callback(callback) else {
+        let why = format!("more than {MAX_CALLBACKS} callbacks of this call are open");
+        return Err(Error::Failed(why));
+    };
     let question = Message::Callback {
         call: call.id,
         callback,
