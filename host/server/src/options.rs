@@ -138,6 +138,9 @@ pub struct Bounds {
     pub drain: Duration,
     /// How long a stopping host waits for calls.
     pub stop: Duration,
+    /// How often a worker that has calls is asked whether it is alive; three times without an answer
+    /// it is killed.
+    pub heartbeat: Duration,
     /// Calls waiting in one pool.
     pub queue: usize,
     /// Bytes of arguments waiting in one pool.
@@ -153,6 +156,8 @@ pub struct Bounds {
     pub log_entries: usize,
     /// Bytes of the log that are kept.
     pub log_bytes: usize,
+    /// Clients at once.
+    pub clients: usize,
     /// Handles of one client.
     pub handles: usize,
     /// Calls of one client that have not ended.
@@ -170,6 +175,7 @@ impl Default for Bounds {
             let_go: Duration::from_secs(2),
             drain: Duration::from_secs(60),
             stop: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(5),
             queue: 10_000,
             queue_bytes: 256 << 20,
             slot_workers: 16,
@@ -177,6 +183,7 @@ impl Default for Bounds {
             outbox_high: 256 << 20,
             log_entries: 10_000,
             log_bytes: 4 << 20,
+            clients: 1_000,
             handles: 65_536,
             client_calls: 100_000,
         }

@@ -55,6 +55,8 @@ pub(crate) struct Call {
     pub(crate) streams: Streams,
     /// Argument streams that ended while the call waited.
     pub(crate) early_ends: Vec<(u32, Option<Routed>)>,
+    /// Resources among its arguments, by the worker that has them and its numbers for them.
+    pub(crate) borrowed: Vec<(Id<Worker>, u64)>,
     /// Open callbacks.
     pub(crate) asked: Vec<Asked>,
 }

@@ -43,6 +43,13 @@ impl Host {
             timer: Some(due),
         });
         self.timers.push(due, Alarm::Client(client));
+        let most = self.settings.bounds.clients;
+        if self.clients.len() > most {
+            self.refuse(
+                client,
+                &format!("{most} clients are connected, which is as many as may be"),
+            );
+        }
         client
     }
 

@@ -147,7 +147,7 @@ impl Host {
                     }
                     Err(denied) => {
                         self.answer(call, Outcome::Denied(denied).into());
-                        self.calls.remove(call);
+                        self.forget_call(call);
                         continue;
                     }
                 }
@@ -232,7 +232,7 @@ impl Host {
             let denied = proc_host_wire::Denied::new(reason, message);
             self.leave_queue(id);
             self.answer(id, Outcome::Denied(denied).into());
-            self.calls.remove(id);
+            self.forget_call(id);
         }
     }
 

@@ -82,7 +82,30 @@ impl Host {
             }
             State::Draining => self.cut(id),
             State::Leaving => self.bury(id),
-            State::Ready | State::Dead => {}
+            State::Ready => self.beat(id),
+            State::Dead => {}
         }
+    }
+
+    /// Asks a worker that has calls whether it is alive, and kills it where it has not said so.
+    fn beat(&mut self, id: Id<Worker>) {
+        let (now, every) = (self.now.time, self.settings.bounds.heartbeat);
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let is_silent = worker
+            .pinged
+            .is_some_and(|pinged| now - pinged >= 3 * every);
+        if is_silent {
+            let seconds = (3 * every).as_secs();
+            self.unresponsive(id, &format!("it gave no sign of life for {seconds} s"));
+            return;
+        }
+        worker.timer = Some(now + every);
+        if !worker.calls.is_empty() && worker.pinged.is_none() {
+            worker.pinged = Some(now);
+            self.tell_worker(id, Message::Ping { nonce: now.0 });
+        }
+        self.timers.push(now + every, Alarm::Worker(id));
     }
 }

@@ -7,6 +7,7 @@
 use proc_host_wire::{Attachment, AttachmentKind, Denied, DeniedReason, Message, ProtocolError};
 
 use super::arena::Id;
+use super::call::Call;
 use super::client::Client;
 use super::worker::Worker;
 use super::{Breach, Host};
@@ -16,6 +17,23 @@ pub(crate) struct Handle {
     worker: Id<Worker>,
     /// What the worker calls it.
     theirs: u64,
+}
+
+/// A resource among the arguments of calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lent {
+    /// How often.
+    uses: u32,
+    /// Its client has let go of it meanwhile.
+    is_released: bool,
+}
+
+/// The ids of the resources among attachments.
+pub(super) fn resources_of(attachments: &[Attachment]) -> Vec<u64> {
+    let resources = attachments
+        .iter()
+        .filter(|attachment| attachment.kind == AttachmentKind::Resource);
+    resources.map(|attachment| attachment.id).collect()
 }
 
 impl Host {
@@ -118,20 +136,55 @@ impl Host {
         }
     }
 
-    /// Nobody holds it any more.
+    /// Nobody holds it any more. Where a call has it as an argument the worker is told only once that
+    /// call is gone: a short message could pass a long dispatch by.
     pub(super) fn release(&mut self, handle: Handle) {
         let Some(worker) = self.workers.get_mut(handle.worker) else {
             return;
         };
+        if let Some(lent) = worker.lent.get_mut(&handle.theirs) {
+            lent.is_released = true;
+            return;
+        }
         worker.handles = worker.handles.saturating_sub(1);
         if worker.is_alive() {
-            self.tell_worker(
-                handle.worker,
-                Message::Release {
-                    handle: handle.theirs,
-                },
-            );
+            let message = Message::Release {
+                handle: handle.theirs,
+            };
+            self.tell_worker(handle.worker, message);
             self.leave_if_idle(handle.worker);
+        }
+    }
+
+    /// A call has these resources of a worker among its arguments.
+    pub(super) fn borrow(&mut self, call: Id<Call>, worker: Id<Worker>, resources: &[u64]) {
+        let (Some(call), Some(record)) = (self.calls.get_mut(call), self.workers.get_mut(worker))
+        else {
+            return;
+        };
+        for &theirs in resources {
+            record.lent.entry(theirs).or_default().uses += 1;
+            call.borrowed.push((worker, theirs));
+        }
+    }
+
+    /// A call is gone.
+    pub(super) fn give_back(&mut self, borrowed: &[(Id<Worker>, u64)]) {
+        for &(worker, theirs) in borrowed {
+            let Some(record) = self.workers.get_mut(worker) else {
+                continue;
+            };
+            let Some(lent) = record.lent.get_mut(&theirs) else {
+                continue;
+            };
+            lent.uses -= 1;
+            if lent.uses == 0 {
+                let is_released = lent.is_released;
+                record.lent.remove(&theirs);
+                if is_released {
+                    self.release(Handle { worker, theirs });
+                }
+            }
         }
     }
 

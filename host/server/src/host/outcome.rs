@@ -68,7 +68,7 @@ impl Host {
         let Some(run) = call.run().copied() else {
             self.leave_queue(id);
             self.answer(id, outcome(false).into());
-            self.calls.remove(id);
+            self.forget_call(id);
             return;
         };
         self.end_for_client(id, &outcome(true));
@@ -304,12 +304,19 @@ impl Host {
         Ok(())
     }
 
+    /// Takes a call out of the table, and lets go of what it had.
+    pub(super) fn forget_call(&mut self, id: Id<Call>) -> Option<Call> {
+        let call = self.calls.remove(id)?;
+        self.forget_questions(&call.asked);
+        self.give_back(&call.borrowed);
+        Some(call)
+    }
+
     /// Takes a call that ran out of the tables.
     fn let_go(&mut self, id: Id<Call>) {
-        let Some(call) = self.calls.remove(id) else {
+        let Some(call) = self.forget_call(id) else {
             return;
         };
-        self.forget_questions(&call.asked);
         let Place::Running(run) = call.place else {
             return;
         };
@@ -336,9 +343,7 @@ impl Host {
             .map(|worker| std::mem::take(&mut worker.calls));
         for id in calls.unwrap_or_default() {
             self.end_for_client(id, &Outcome::Faulted(fault.clone()));
-            if let Some(call) = self.calls.remove(id) {
-                self.forget_questions(&call.asked);
-            }
+            self.forget_call(id);
         }
     }
 

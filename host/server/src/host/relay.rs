@@ -9,6 +9,7 @@ use proc_host_wire::{AttachmentKind, Message, Outcome, Value};
 use super::arena::Id;
 use super::call::Call;
 use super::client::Client;
+use super::handle::resources_of;
 use super::outcome::{checked, streams_of};
 use super::stream::{Fate, Side};
 use super::worker::Worker;
@@ -39,10 +40,10 @@ impl Host {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
-        let (size, early) = (items.body.len(), call.window);
+        let size = items.body.len();
         let fate = call
             .streams
-            .spend(Side::Client, theirs, stream, count, size, early)?;
+            .spend(Side::Client, theirs, stream, count, size)?;
         // A call that waits has granted nothing, so it never comes to this.
         let Some(run) = call.run().copied() else {
             return Ok(());
@@ -79,6 +80,7 @@ impl Host {
             self.over_if_done(id);
             return Ok(());
         }
+        self.borrow(id, run.worker, &resources_of(&items.attachments));
         self.tell_worker(
             run.worker,
             Message::Items {
@@ -114,7 +116,7 @@ impl Host {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
-        if call.streams.end(Side::Client, stream, Default::default())? == Fate::Drop {
+        if call.streams.end(Side::Client, stream)? == Fate::Drop {
             return Ok(());
         }
         match call.run().copied() {
@@ -192,9 +194,12 @@ impl Host {
         let id = Id::from_raw(call);
         let record = self.call_on(worker, call)?;
         let (size, window) = (items.body.len(), record.window);
+        if !record.run().is_some_and(|run| run.is_reported) {
+            record.streams.foresee(stream, window)?;
+        }
         let fate = record
             .streams
-            .spend(Side::Worker, call, stream, count, size, window)?;
+            .spend(Side::Worker, call, stream, count, size)?;
         for attachment in streams_of(&items.attachments) {
             record
                 .streams
@@ -316,7 +321,10 @@ impl Host {
         }
         let record = self.call_on(worker, call)?;
         let window = record.window;
-        let fate = record.streams.end(Side::Worker, stream, window)?;
+        if !record.run().is_some_and(|run| run.is_reported) {
+            record.streams.foresee(stream, window)?;
+        }
+        let fate = record.streams.end(Side::Worker, stream)?;
         if fate == Fate::Forward {
             let theirs = record.theirs;
             if let Some(client) = record.listener() {

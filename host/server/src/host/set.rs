@@ -5,9 +5,11 @@
 //! point to it. From then on each place in it is filled again when its worker dies. A set that no
 //! name points to is retired: its workers drain.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proc_host_wire::Message;
+use proc_host_wire::log::Level;
 use proc_host_wire::message::WorkerRef;
 use proc_host_wire::start::{ModuleStart, Start, WorkerStart};
 
@@ -137,10 +139,12 @@ impl Host {
             pid: None,
             calls: Vec::new(),
             handles: 0,
+            lent: HashMap::new(),
             is_cut: false,
             done: 0,
             last_used: 0,
             began: self.now.time,
+            pinged: None,
             was_full: false,
             end: End::default(),
             timer: Some(due),
@@ -166,7 +170,11 @@ impl Host {
         if let Some(seat) = set.seats.get_mut(slot as usize) {
             (seat.failures, seat.trouble) = (0, None);
         }
-        let Some(load) = set.load else { return };
+        let (pool, load) = (set.pool, set.load);
+        let Some(load) = load else {
+            self.note_pool(pool, Level::Info, format!("worker {slot} serves again"));
+            return;
+        };
         let workers = &self.workers;
         let is_ready = |seat: &Seat| {
             seat.worker

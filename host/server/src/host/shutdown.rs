@@ -73,7 +73,7 @@ impl Host {
                     .get_mut(id)
                     .map(|w| std::mem::take(&mut w.calls));
                 for call in calls.unwrap_or_default() {
-                    self.calls.remove(call);
+                    self.forget_call(call);
                 }
                 self.bury(id);
             }

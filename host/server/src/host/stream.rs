@@ -123,8 +123,29 @@ impl Streams {
             .find(|stream| stream.number == number && stream.writer == writer)
     }
 
-    /// `writer` sends items. A worker's may overtake the value that announces their stream, which
-    /// then has the credit `early`.
+    /// Before its outcome is there, what a worker sends of a stream may overtake the value that names
+    /// it: the stream is open from now on.
+    pub(crate) fn foresee(&mut self, number: u32, credit: Window) -> Result<(), Breach> {
+        if number > self.highest && Side::Worker.numbers(number) {
+            self.open(Side::Worker, number, credit, false)?;
+        }
+        Ok(())
+    }
+
+    /// The stream that `writer` sends something of; none where it is over and forgotten.
+    fn sent(&mut self, writer: Side, number: u32) -> Result<Option<&mut Stream>, Breach> {
+        let was_used = writer == Side::Worker && number <= self.highest;
+        match self.find(writer, number) {
+            Some(stream) => Ok(Some(stream)),
+            None if was_used && writer.numbers(number) => Ok(None),
+            None => {
+                let id = u64::from(number);
+                Err(ProtocolError::UnknownId { what: "stream", id }.into())
+            }
+        }
+    }
+
+    /// `writer` sends items.
     pub(crate) fn spend(
         &mut self,
         writer: Side,
@@ -132,18 +153,10 @@ impl Streams {
         number: u32,
         count: u32,
         bytes: usize,
-        early: Window,
     ) -> Result<Fate, Breach> {
-        if self.find(writer, number).is_none() {
-            if !writer.numbers(number) || writer == Side::Client {
-                return Err(unknown(number));
-            }
-            if number <= self.highest {
-                return Ok(Fate::Drop);
-            }
-            self.open(writer, number, early, false)?;
-        }
-        let stream = self.find(writer, number).ok_or_else(|| unknown(number))?;
+        let Some(stream) = self.sent(writer, number)? else {
+            return Ok(Fate::Drop);
+        };
         match stream.state {
             State::Ended => return Err(Breach::Rule("items behind the end of their stream")),
             State::Closed => return Ok(Fate::Drop),
@@ -185,17 +198,10 @@ impl Streams {
     }
 
     /// The writer has ended the stream.
-    pub(crate) fn end(&mut self, writer: Side, number: u32, early: Window) -> Result<Fate, Breach> {
-        if self.find(writer, number).is_none() {
-            if !writer.numbers(number) || writer == Side::Client {
-                return Err(unknown(number));
-            }
-            if number <= self.highest {
-                return Ok(Fate::Drop);
-            }
-            self.open(writer, number, early, false)?;
-        }
-        let stream = self.find(writer, number).ok_or_else(|| unknown(number))?;
+    pub(crate) fn end(&mut self, writer: Side, number: u32) -> Result<Fate, Breach> {
+        let Some(stream) = self.sent(writer, number)? else {
+            return Ok(Fate::Drop);
+        };
         match std::mem::replace(&mut stream.state, State::Ended) {
             State::Open => Ok(Fate::Forward),
             State::Closed => Ok(Fate::Drop),
@@ -226,14 +232,6 @@ impl Streams {
     }
 }
 
-fn unknown(number: u32) -> Breach {
-    ProtocolError::UnknownId {
-        what: "stream",
-        id: u64::from(number),
-    }
-    .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,16 +245,16 @@ mod tests {
     fn credit_is_kept_and_may_be_overdrawn_by_one_frame() {
         let mut streams = Streams::default();
         streams.announce(Side::Worker, 1, WINDOW).unwrap();
-        let mut spend = |count, bytes| streams.spend(Side::Worker, 9, 1, count, bytes, WINDOW);
+        let mut spend = |count, bytes| streams.spend(Side::Worker, 9, 1, count, bytes);
         assert_eq!(spend(1, 100).unwrap(), Fate::Forward);
         assert!(spend(1, 0).is_err(), "bytes are overdrawn");
         assert_eq!(streams.grant(Side::Worker, 1, 5, 91), Fate::Forward);
         assert_eq!(
-            streams.spend(Side::Worker, 9, 1, 6, 1, WINDOW).unwrap(),
+            streams.spend(Side::Worker, 9, 1, 6, 1).unwrap(),
             Fate::Forward
         );
         assert!(
-            streams.spend(Side::Worker, 9, 1, 1, 1, WINDOW).is_err(),
+            streams.spend(Side::Worker, 9, 1, 1, 1).is_err(),
             "items are spent"
         );
     }
@@ -274,23 +272,22 @@ mod tests {
         );
         streams.announce(Side::Client, 2, WINDOW).unwrap();
         assert!(streams.announce(Side::Client, 2, WINDOW).is_err());
-        assert!(streams.spend(Side::Client, 1, 4, 1, 1, WINDOW).is_err());
+        assert!(streams.spend(Side::Client, 1, 4, 1, 1).is_err());
         assert_eq!(streams.close(Side::Client, 2), Fate::Forward);
         assert_eq!(streams.close(Side::Client, 2), Fate::Drop);
-        assert_eq!(
-            streams.spend(Side::Client, 1, 2, 9, 9, WINDOW).unwrap(),
-            Fate::Drop
-        );
-        assert_eq!(streams.end(Side::Client, 2, WINDOW).unwrap(), Fate::Drop);
-        assert!(streams.end(Side::Client, 2, WINDOW).is_err());
-        assert!(streams.spend(Side::Client, 1, 2, 1, 1, WINDOW).is_err());
+        assert_eq!(streams.spend(Side::Client, 1, 2, 9, 9).unwrap(), Fate::Drop);
+        assert_eq!(streams.end(Side::Client, 2).unwrap(), Fate::Drop);
+        assert!(streams.end(Side::Client, 2).is_err());
+        assert!(streams.spend(Side::Client, 1, 2, 1, 1).is_err());
     }
 
     #[test]
     fn items_may_overtake_what_announces_them() {
         let mut streams = Streams::default();
+        assert!(streams.spend(Side::Worker, 1, 1, 1, 1).is_err());
+        streams.foresee(1, WINDOW).unwrap();
         assert_eq!(
-            streams.spend(Side::Worker, 1, 1, 1, 1, WINDOW).unwrap(),
+            streams.spend(Side::Worker, 1, 1, 1, 1).unwrap(),
             Fate::Forward
         );
         streams.announce(Side::Worker, 1, WINDOW).unwrap();
@@ -306,15 +303,9 @@ mod tests {
         for number in (1..20_000).step_by(2) {
             streams.announce(Side::Worker, number, WINDOW).unwrap();
             let number = u32::try_from(number).unwrap();
-            assert_eq!(
-                streams.end(Side::Worker, number, WINDOW).unwrap(),
-                Fate::Forward
-            );
+            assert_eq!(streams.end(Side::Worker, number).unwrap(), Fate::Forward);
         }
         assert!(streams.list.len() <= REMEMBERED + 1);
-        assert_eq!(
-            streams.spend(Side::Worker, 1, 1, 1, 1, WINDOW).unwrap(),
-            Fate::Drop
-        );
+        assert_eq!(streams.spend(Side::Worker, 1, 1, 1, 1).unwrap(), Fate::Drop);
     }
 }

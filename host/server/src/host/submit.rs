@@ -8,6 +8,7 @@ use proc_host_wire::{AttachmentKind, Denied, DeniedReason, Outcome};
 use super::arena::Id;
 use super::call::{Call, Place};
 use super::client::Client;
+use super::handle::resources_of;
 use super::module::Module;
 use super::names::find_function;
 use super::pool::{Entry, Pool, Target};
@@ -203,6 +204,7 @@ impl Host {
         let deadline = patience.map(|patience| self.now.time + patience);
         self.call_numbers += 1;
         let size = call.arguments.body.len();
+        let resources = resources_of(&call.arguments.attachments);
         let id = self.calls.insert(Call {
             number: self.call_numbers,
             client: Some(client),
@@ -221,10 +223,14 @@ impl Host {
             place: Place::Queued(call.arguments),
             streams,
             early_ends: Vec::new(),
+            borrowed: Vec::new(),
             asked: Vec::new(),
         });
         if let Some(client) = self.clients.get_mut(client) {
             client.calls.insert(call.call, id);
+        }
+        if let Want::Worker(worker) = ticket.want {
+            self.borrow(id, worker, &resources);
         }
         match room {
             Some((worker, module)) => self.start(id, worker, module),

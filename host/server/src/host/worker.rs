@@ -18,6 +18,7 @@
 //! - → Dead: its calls have their outcomes, its place has been filled or waits for it. A dead worker
 //!   is listened to no more, and gone once the launcher has reaped it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proc_host_jail::Layers;
@@ -27,13 +28,14 @@ use proc_host_wire::{DeniedReason, Fault, FaultCause, Kind, Message, ProtocolErr
 
 use super::arena::Id;
 use super::call::Call;
+use super::handle::Lent;
 use super::link::{Link, Process};
 use super::module::Module;
 use super::pool::{Entry, Pool};
 use super::process::End;
 use super::queue::Want;
 use super::set::Set;
-use super::time::Time;
+use super::time::{Alarm, Time};
 use super::{Breach, Effect, Host};
 
 #[derive(Debug)]
@@ -50,12 +52,16 @@ pub(crate) struct Worker {
     pub(crate) calls: Vec<Id<Call>>,
     /// Resources of it that clients hold.
     pub(crate) handles: usize,
+    /// Resources that calls have among their arguments, by its own numbers.
+    pub(super) lent: HashMap<u64, Lent>,
     /// Its handles are no longer honoured.
     pub(super) is_cut: bool,
     pub(crate) done: u64,
     /// A running number of dispatches.
     pub(crate) last_used: u64,
     pub(super) began: Time,
+    /// When it was asked whether it is alive, if it has said nothing since.
+    pub(super) pinged: Option<Time>,
     /// It had too much to read when it was last looked at.
     pub(super) was_full: bool,
     pub(super) end: End,
@@ -111,9 +117,10 @@ impl Worker {
 
 impl Host {
     pub(super) fn worker_said(&mut self, id: Id<Worker>, message: Message) {
-        let Some(worker) = self.workers.get(id) else {
+        let Some(worker) = self.workers.get_mut(id) else {
             return;
         };
+        worker.pinged = None;
         let heard = match (worker.state, message) {
             (State::Dead, _) => return,
             (
@@ -194,9 +201,11 @@ impl Host {
             self.start_failed(id, None, why);
             return;
         }
+        let due = self.now.time + self.settings.bounds.heartbeat;
         if let Some(worker) = self.workers.get_mut(id) {
             worker.state = State::Ready;
-            worker.timer = None;
+            worker.timer = Some(due);
+            self.timers.push(due, Alarm::Worker(id));
             let (set, slot) = (worker.set, worker.at.slot);
             self.seated(set, slot);
             self.pump_all(id);
