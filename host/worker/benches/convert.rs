@@ -143,7 +143,7 @@ fn main() {
         runtime,
     };
 
-    let mine = guest.transcoded("add", vec![0x82, 40, 2], 20_000);
+    let mine = guest.transcoded("add", vec![0x82, 0x18, 40, 2], 20_000);
     let theirs = guest.typed::<_, (u32,)>("add", || (40u32, 2u32), 20_000);
     line("add", mine, "typed", theirs);
 

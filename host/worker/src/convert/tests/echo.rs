@@ -45,6 +45,15 @@ impl Guest {
         }
     }
 
+    /// Goes on with another instance in the same Store.
+    pub(super) async fn again(&mut self) {
+        let linker = Linker::new(self.component.engine());
+        self.instance = linker
+            .instantiate_async(&mut self.store, &self.component)
+            .await
+            .unwrap();
+    }
+
     pub(super) fn func(&mut self, name: &str) -> Func {
         self.instance.get_func(&mut self.store, name).unwrap()
     }

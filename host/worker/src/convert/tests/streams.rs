@@ -404,11 +404,14 @@ fn a_stream_passed_through_untouched_flows() {
 fn a_future_that_nobody_fulfils_ends_nobody_else() {
     run(async {
         let mut guest = Guest::new(&engine(), &wat::relay(&Ty::U32)).await;
-        let call = guest.call("later");
+        let first = guest.call("later");
+        // In another instance, for this guest blocks its own.
+        guest.again().await;
+        let second = guest.call("later");
         guest
             .store
             .run_concurrent(async |accessor| {
-                for fulfilled in [false, true] {
+                for (call, fulfilled) in [(first, false), (second, true)] {
                     let body = tagged(proc_host_wire::cbor::TAG_FUTURE);
                     let args = call
                         .signature()
