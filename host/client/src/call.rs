@@ -1,5 +1,7 @@
 //! One call: how it is to be made, and the future of its value.
 
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -7,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use proc_host_wire::Attachment;
 use proc_host_wire::message::{Call as Sent, Deadline};
 use proc_host_wire::outcome::Value;
@@ -149,25 +151,24 @@ impl<T> Call<T> {
 
 impl<T: DeserializeOwned> Call<T> {
     /// Makes the call and answers its callbacks with `handler`, several at once where the guest
-    /// asks so.
-    pub async fn on_callback<A, R>(self, handler: impl AsyncFn(A) -> R) -> Result<T, CallError>
+    /// asks so. An async closure will do: `.on_callback(async |name: String| name.len())`.
+    pub async fn on_callback<A, R, F>(self, handler: impl Fn(A) -> F) -> Result<T, CallError>
     where
         A: DeserializeOwned,
         R: Serialize,
+        F: Future<Output = R>,
     {
-        self.try_on_callback(async |asked| Ok::<R, String>(handler(asked).await))
-            .await
+        let never_fails = |asked| handler(asked).map(Ok::<R, Infallible>);
+        self.try_on_callback(never_fails).await
     }
 
     /// [`Call::on_callback`] with a handler that may fail: the guest then gets the error's text.
-    pub async fn try_on_callback<A, R, E>(
-        self,
-        handler: impl AsyncFn(A) -> Result<R, E>,
-    ) -> Result<T, CallError>
+    pub async fn try_on_callback<A, R, E, F>(self, handler: impl Fn(A) -> F) -> Result<T, CallError>
     where
         A: DeserializeOwned,
         R: Serialize,
-        E: std::fmt::Display,
+        E: Display,
+        F: Future<Output = Result<R, E>>,
     {
         let about = Arc::clone(&self.about);
         let mut running = self.start(true)?;
@@ -178,15 +179,13 @@ impl<T: DeserializeOwned> Call<T> {
                 running.poll_event(cx)
             });
             match event.await {
-                Some(Event::Callback(question)) => answers.push(async {
-                    match question.payload::<A>() {
-                        Ok(asked) => match handler(asked).await {
-                            Ok(answer) => question.answer(&answer),
-                            Err(error) => question.fail(error.to_string()),
-                        },
-                        Err(error) => question.fail(format!("unexpected payload: {error}")),
-                    }
-                }),
+                Some(Event::Callback(question)) => match question.payload::<A>() {
+                    Ok(asked) => answers.push(handler(asked).map(|answered| match answered {
+                        Ok(answer) => question.answer(&answer),
+                        Err(error) => question.fail(error.to_string()),
+                    })),
+                    Err(error) => question.fail(format!("unexpected payload: {error}")),
+                },
                 Some(Event::Ended(ended)) => return CallError::value(&about, ended),
                 None => return Err(CallError::not_sent(&about, "closed".to_owned())),
             }

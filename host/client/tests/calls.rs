@@ -370,3 +370,32 @@ async fn nonsense_from_the_host_ends_the_connection() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn calls_can_be_made_from_other_tasks() {
+    let (pool, mut host) = connected().await;
+    let offset = std::sync::Arc::new(5);
+    let call = tokio::spawn(async move {
+        let call = pool.call::<u32>("m.f", ());
+        call.on_callback(async |asked: u32| asked + *offset).await
+    });
+    let call_id = host.call().await.call;
+    let ask = Message::Callback {
+        call: call_id,
+        callback: 1,
+        origin: None,
+        payload: cbor(1),
+    };
+    host.send(ask).await;
+    let answer = Answer::Value(cbor(6));
+    assert_eq!(
+        host.next().await,
+        Some(Message::Answer {
+            call: call_id,
+            callback: 1,
+            answer
+        })
+    );
+    host.returns(call_id, 9).await;
+    assert_eq!(call.await.unwrap().unwrap(), 9);
+}
