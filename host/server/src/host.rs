@@ -26,6 +26,7 @@ mod pool;
 mod process;
 mod queue;
 mod relay;
+mod report;
 mod request;
 mod restart;
 mod set;

@@ -10,7 +10,7 @@ use super::arena::Id;
 use super::call::Call;
 use super::client::Client;
 use super::handle::resources_of;
-use super::outcome::{checked, streams_of};
+use super::report::{checked, streams_of};
 use super::stream::{Fate, Side};
 use super::worker::Worker;
 use super::{Breach, Host};

@@ -1,8 +1,11 @@
 //! The state machine under scripted clients, workers and compilers.
 
+mod breaches;
+mod callbacks;
 mod calls;
 mod handles;
 mod random;
 mod rig;
 mod sets;
 mod streams;
+mod world;

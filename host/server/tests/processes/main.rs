@@ -264,7 +264,7 @@ fn streams_and_callbacks_cross() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(client.outcome(2), Outcome::Returned(value) if value.body == &b"that"[..]));
+    assert!(matches!(client.outcome(2), Outcome::Returned(value) if value.body == b"that"[..]));
     host.stop(Stop::Drain);
 }
 

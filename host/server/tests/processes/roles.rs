@@ -128,15 +128,17 @@ pub(crate) fn worker() -> ExitCode {
                     }
                     feed(&mut peer, call, &mut streams);
                 }
-                Message::Answer { call, answer, .. } => {
-                    if let Answer::Value(body) = answer {
-                        let attachments = Vec::new();
-                        end(
-                            &mut peer,
-                            call,
-                            Outcome::Returned(Value { body, attachments }),
-                        );
-                    }
+                Message::Answer {
+                    call,
+                    answer: Answer::Value(body),
+                    ..
+                } => {
+                    let attachments = Vec::new();
+                    end(
+                        &mut peer,
+                        call,
+                        Outcome::Returned(Value { body, attachments }),
+                    );
                 }
                 Message::Drain => return ExitCode::SUCCESS,
                 _ => {}
@@ -229,7 +231,7 @@ fn dispatched(
             end(peer, call, Outcome::Returned(arguments));
         }
         "print" => {
-            eprint!("printed\n");
+            let _ = std::io::stderr().write_all(b"printed\n");
             end(peer, call, Outcome::Returned(arguments));
         }
         other => panic!("{other}"),

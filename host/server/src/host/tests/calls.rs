@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use proc_host_wire::message::{Answer, Deadline};
+use proc_host_wire::message::{Call, Deadline};
 use proc_host_wire::start::{Instances, ModuleLimits};
 use proc_host_wire::{DeniedReason, FaultCause, Message, Outcome};
 
-use super::rig::{Rig, call, module, reported, returned};
-use crate::host::*;
+use super::rig::{Rig, call, module, returned};
+use crate::host::{Death, Event, NewModule, Process};
 
 fn denied(outcome: Outcome) -> (DeniedReason, String) {
     match outcome {
@@ -73,18 +73,18 @@ fn a_slot_is_kept_and_one_that_is_not_there_denied() {
     let mut rig = Rig::new(3, &["m"]);
     let client = rig.client();
     for id in 1..=2 {
-        rig.from_client(
+        rig.client_says(
             client,
-            Message::Call(Call2 {
+            Message::Call(Call {
                 slot: Some(2),
                 ..call(id, "m.f")
             }),
         );
     }
     assert_eq!(rig.told(rig.workers[2]).len(), 2);
-    rig.from_client(
+    rig.client_says(
         client,
-        Message::Call(Call2 {
+        Message::Call(Call {
             slot: Some(7),
             ..call(3, "m.f")
         }),
@@ -92,18 +92,16 @@ fn a_slot_is_kept_and_one_that_is_not_there_denied() {
     let (reason, why) = denied(rig.outcome(client).1);
     assert_eq!(reason, DeniedReason::UnknownWorker);
     assert!(why.contains("0 to 2"), "{why}");
-    let exact = |generation| Call2 {
+    let exact = |generation| Call {
         slot: Some(1),
         generation,
         ..call(4, "m.f")
     };
-    rig.from_client(client, Message::Call(exact(Some(2))));
+    rig.client_says(client, Message::Call(exact(Some(2))));
     assert_eq!(denied(rig.outcome(client).1).0, DeniedReason::UnknownWorker);
-    rig.from_client(client, Message::Call(exact(Some(1))));
+    rig.client_says(client, Message::Call(exact(Some(1))));
     assert_eq!(rig.told(rig.workers[1]).len(), 1);
 }
-
-use proc_host_wire::message::Call as Call2;
 
 #[test]
 fn above_the_limit_calls_wait_and_clients_take_turns() {
@@ -153,20 +151,20 @@ fn a_deadline_in_the_queue_and_one_on_a_worker() {
     let mut rig = Rig::new(1, &["m"]);
     rig.host.settings.bounds.queue = 10;
     let (client, worker) = (rig.client(), rig.workers[0]);
-    let limited = |id| Call2 {
+    let limited = |id| Call {
         deadline: Deadline::Micros(1_000_000),
         ..call(id, "m.f")
     };
     for id in 1..=1000 {
-        rig.from_client(
+        rig.client_says(
             client,
-            Message::Call(Call2 {
+            Message::Call(Call {
                 deadline: Deadline::Never,
                 ..call(id, "m.f")
             }),
         );
     }
-    rig.from_client(client, Message::Call(limited(1001)));
+    rig.client_says(client, Message::Call(limited(1001)));
     rig.advance(Duration::from_millis(999));
     assert!(rig.heard(client).is_empty());
     rig.advance(Duration::from_millis(1));
@@ -177,7 +175,7 @@ fn a_deadline_in_the_queue_and_one_on_a_worker() {
     rig.told(worker);
     let mut rig = Rig::new(1, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[0]);
-    rig.from_client(client, Message::Call(limited(1)));
+    rig.client_says(client, Message::Call(limited(1)));
     let dispatch = rig.dispatch(worker);
     rig.advance(Duration::from_millis(1049));
     assert!(rig.heard(client).is_empty(), "the worker has its grace");
@@ -199,7 +197,7 @@ fn a_worker_that_does_not_let_go_is_killed_and_replaced() {
     let (client, worker) = (rig.client(), rig.workers[0]);
     rig.call(client, 1, "m.f");
     rig.call(client, 2, "m.f");
-    rig.from_client(client, Message::Cancel { call: 1 });
+    rig.client_says(client, Message::Cancel { call: 1 });
     assert_eq!(
         rig.outcome(client),
         (1, Outcome::Cancelled { dispatched: true })
@@ -229,17 +227,17 @@ fn a_worker_that_gives_no_sign_of_life_is_killed() {
     let (client, worker) = (rig.client(), rig.workers[0]);
     rig.advance(Duration::from_secs(100));
     assert!(rig.told(worker).is_empty(), "an idle one is left in peace");
-    let endless = Call2 {
+    let endless = Call {
         deadline: Deadline::Never,
         ..call(1, "m.f")
     };
-    rig.from_client(client, Message::Call(endless));
+    rig.client_says(client, Message::Call(endless));
     rig.advance(Duration::from_secs(12));
     let told = rig.told(worker);
     let [Message::Dispatch(_), Message::Ping { nonce }] = told[..] else {
         panic!("{told:?}")
     };
-    rig.from_worker(worker, Message::Pong { nonce });
+    rig.worker_says(worker, Message::Pong { nonce });
     rig.advance(Duration::from_secs(17));
     assert!(rig.killed.is_empty());
     rig.advance(Duration::from_secs(5));
@@ -252,11 +250,11 @@ fn a_worker_that_gives_no_sign_of_life_is_killed() {
 fn cancels_of_what_waits_and_of_what_is_over() {
     let mut rig = Rig::new(1, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[0]);
-    rig.from_client(client, Message::Cancel { call: 77 });
+    rig.client_says(client, Message::Cancel { call: 77 });
     for id in 1..=1001 {
         rig.call(client, id, "m.f");
     }
-    rig.from_client(client, Message::Cancel { call: 1001 });
+    rig.client_says(client, Message::Cancel { call: 1001 });
     assert_eq!(
         rig.outcome(client),
         (1001, Outcome::Cancelled { dispatched: false })
@@ -264,7 +262,7 @@ fn cancels_of_what_waits_and_of_what_is_over() {
     let first = rig.host.workers.get(worker).unwrap().calls[0].raw();
     rig.end(worker, first, returned(""));
     rig.heard(client);
-    rig.from_client(client, Message::Cancel { call: 1 });
+    rig.client_says(client, Message::Cancel { call: 1 });
     assert!(rig.heard(client).is_empty());
 }
 
@@ -320,97 +318,6 @@ fn a_hangup_without_a_death_is_waited_out() {
 }
 
 #[test]
-fn what_a_worker_may_not_say() {
-    let fault = || {
-        Outcome::Faulted(proc_host_wire::Fault {
-            cause: FaultCause::Lost,
-            message: String::new(),
-        })
-    };
-    let cases: [(&str, fn(u64) -> Vec<Message>); 7] = [
-        ("another's call", |call| {
-            vec![reported(call + 1, returned(""))]
-        }),
-        ("two outcomes", |call| {
-            vec![reported(call, returned("")), reported(call, returned(""))]
-        }),
-        ("an end without an outcome", |call| {
-            vec![Message::Ended { call }]
-        }),
-        ("a second ready", |_| vec![Message::Ready { layers: 0 }]),
-        ("a compiled", |_| {
-            vec![Message::Compiled {
-                artifact_len: 1,
-                interface: Default::default(),
-            }]
-        }),
-        ("an end of nothing", |call| {
-            vec![Message::End {
-                call: call + 1,
-                stream: 1,
-                failure: None,
-            }]
-        }),
-        ("a broken trap", |call| {
-            let trap = proc_host_wire::Trap {
-                reason: String::new(),
-                own: true,
-                backtrace: vec![],
-            };
-            let Message::Outcome(mut ended) = reported(call, Outcome::Trapped(trap)) else {
-                unreachable!()
-            };
-            ended.outcome.value.body = (&b"\xff"[..]).into();
-            vec![Message::Outcome(ended)]
-        }),
-    ];
-    let check = |name: &str, messages: &dyn Fn(u64) -> Vec<Message>| {
-        let mut rig = Rig::new(1, &["m"]);
-        let (client, worker) = (rig.client(), rig.workers[0]);
-        rig.call(client, 1, "m.f");
-        let dispatch = rig.dispatch(worker);
-        for message in messages(dispatch.call) {
-            rig.from_worker(worker, message);
-        }
-        assert_eq!(rig.killed, [worker], "{name}");
-        let outcomes = rig.heard(client);
-        assert_eq!(outcomes.len(), 1, "{name}: {outcomes:?}");
-        rig.assert_clean();
-    };
-    for (name, messages) in cases {
-        check(name, &messages);
-    }
-    check("a fault of its own", &|call| vec![reported(call, fault())]);
-}
-
-#[test]
-fn what_a_client_may_not_say() {
-    let mut rig = Rig::new(1, &["m"]);
-    for bad in [
-        Message::Call(call(0, "m.f")),
-        Message::Hello {
-            major: 1,
-            features: 0,
-            token: super::rig::TOKEN,
-            name: String::new(),
-        },
-        Message::Release { handle: 3 },
-        Message::Answer {
-            call: 0,
-            callback: 1,
-            answer: Answer::Gone,
-        },
-    ] {
-        let client = rig.client();
-        rig.from_client(client, bad);
-        assert!(matches!(rig.farewells[&client][..], [Message::Refused(_)]));
-        // What comes behind it is not looked at.
-        rig.call(client, 1, "m.f");
-    }
-    rig.assert_clean();
-}
-
-#[test]
 fn hello_is_waited_for_a_while() {
     let mut rig = Rig::new(1, &["m"]);
     let slow = rig.host.connect(rig.now);
@@ -435,93 +342,5 @@ fn a_client_that_goes_takes_its_calls_along() {
     for call in calls {
         rig.end(worker, call.raw(), Outcome::Cancelled { dispatched: true });
     }
-    rig.assert_clean();
-}
-
-#[test]
-fn callbacks_go_to_the_caller_then_the_handler_then_nobody() {
-    let mut rig = Rig::new(1, &["m"]);
-    let (client, handler, worker) = (rig.client(), rig.client(), rig.workers[0]);
-    let listens = Message::Call(Call2 {
-        listens: true,
-        ..call(1, "m.f")
-    });
-    rig.from_client(client, listens);
-    let call = rig.dispatch(worker).call;
-    let ask = |callback| Message::Callback {
-        call,
-        callback,
-        origin: None,
-        payload: "?".into(),
-    };
-    rig.from_worker(worker, ask(8));
-    rig.from_worker(worker, ask(9));
-    let heard = rig.heard(client);
-    let [
-        Message::Callback {
-            call: 1,
-            callback: a,
-            ..
-        },
-        Message::Callback { callback: b, .. },
-    ] = heard[..]
-    else {
-        panic!("{heard:?}")
-    };
-    let answer = |callback, call| Message::Answer {
-        call,
-        callback,
-        answer: Answer::Failed("no".into()),
-    };
-    rig.from_client(client, answer(b, 1));
-    assert!(matches!(
-        rig.told(worker)[..],
-        [Message::Answer { callback: 9, .. }]
-    ));
-    rig.from_client(client, answer(b, 1));
-    assert!(rig.told(worker).is_empty(), "a second answer is late");
-    let _ = a;
-    let pool = rig.pool();
-    rig.host.pools.get_mut(pool).unwrap().handler = Some(handler);
-    rig.event(Event::ClientGone(client));
-    let told = rig.told(worker);
-    assert!(told.iter().any(|m| matches!(
-        m,
-        Message::Answer {
-            callback: 8,
-            answer: Answer::Gone,
-            ..
-        }
-    )));
-    rig.from_worker(worker, ask(10));
-    let heard = rig.heard(handler);
-    let [
-        Message::Callback {
-            call: 0,
-            callback,
-            origin: Some(origin),
-            ..
-        },
-    ] = &heard[..]
-    else {
-        panic!("{heard:?}")
-    };
-    assert_eq!((origin.pool.as_str(), origin.module.as_str()), ("P", "m"));
-    rig.from_client(handler, answer(*callback, 0));
-    assert!(matches!(
-        rig.told(worker)[..],
-        [Message::Answer { callback: 10, .. }]
-    ));
-    rig.event(Event::ClientGone(handler));
-    rig.from_worker(worker, ask(11));
-    assert!(matches!(
-        rig.told(worker)[..],
-        [Message::Answer {
-            answer: Answer::Gone,
-            ..
-        }]
-    ));
-    rig.from_worker(worker, ask(11));
-    rig.end(worker, call, Outcome::Cancelled { dispatched: true });
     rig.assert_clean();
 }

@@ -21,7 +21,7 @@ fn resource(id: u64) -> Value {
 
 /// A handle that `client` got from a call on slot `slot`.
 fn obtain(rig: &mut Rig, client: Id<Client>, slot: u32, theirs: u64) -> u64 {
-    rig.from_client(
+    rig.client_says(
         client,
         Message::Call(Call {
             slot: Some(slot),
@@ -49,17 +49,17 @@ fn a_handle_leads_back_to_its_worker_until_it_is_released() {
     let mut rig = Rig::new(2, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[1]);
     let handle = obtain(&mut rig, client, 1, 42);
-    rig.from_client(client, with(1, handle));
+    rig.client_says(client, with(1, handle));
     let dispatch = rig.dispatch(worker);
     assert_eq!(dispatch.arguments, resource(42));
     rig.end(worker, dispatch.call, returned(""));
     rig.heard(client);
-    rig.from_client(client, Message::Release { handle });
+    rig.client_says(client, Message::Release { handle });
     assert_eq!(rig.told(worker), [Message::Release { handle: 42 }]);
-    rig.from_client(client, with(2, handle));
+    rig.client_says(client, with(2, handle));
     let (_, outcome) = rig.outcome(client);
     assert!(matches!(outcome, Outcome::Denied(d) if d.reason == DeniedReason::UnknownHandle));
-    rig.from_client(client, Message::Release { handle });
+    rig.client_says(client, Message::Release { handle });
     assert!(rig.farewells.contains_key(&client), "released twice");
 }
 
@@ -68,8 +68,8 @@ fn a_release_does_not_pass_a_call_that_uses_the_handle() {
     let mut rig = Rig::new(1, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[0]);
     let handle = obtain(&mut rig, client, 0, 42);
-    rig.from_client(client, with(1, handle));
-    rig.from_client(client, Message::Release { handle });
+    rig.client_says(client, with(1, handle));
+    rig.client_says(client, Message::Release { handle });
     let dispatch = rig.dispatch(worker);
     rig.end(worker, dispatch.call, returned(""));
     assert_eq!(rig.told(worker), [Message::Release { handle: 42 }]);
@@ -81,7 +81,7 @@ fn handles_of_others_and_of_two_workers_are_denied() {
     let mut rig = Rig::new(2, &["m"]);
     let (one, two) = (rig.client(), rig.client());
     let (a, b) = (obtain(&mut rig, one, 0, 1), obtain(&mut rig, one, 1, 1));
-    rig.from_client(two, with(1, a));
+    rig.client_says(two, with(1, a));
     let unknown = |outcome: Outcome| match outcome {
         Outcome::Denied(denied) => {
             assert_eq!(denied.reason, DeniedReason::UnknownHandle);
@@ -100,7 +100,7 @@ fn handles_of_others_and_of_two_workers_are_denied() {
         body: Default::default(),
         attachments,
     };
-    rig.from_client(
+    rig.client_says(
         one,
         Message::Call(Call {
             arguments,
@@ -108,7 +108,7 @@ fn handles_of_others_and_of_two_workers_are_denied() {
         }),
     );
     assert!(unknown(rig.outcome(one).1).contains("another worker"));
-    rig.from_client(
+    rig.client_says(
         one,
         Message::Call(Call {
             slot: Some(0),
@@ -118,9 +118,9 @@ fn handles_of_others_and_of_two_workers_are_denied() {
     );
     assert!(unknown(rig.outcome(one).1).contains("does not serve"));
     rig.die(rig.workers[0], Death::Exit(1));
-    rig.from_client(one, with(2, a));
+    rig.client_says(one, with(2, a));
     assert!(unknown(rig.outcome(one).1).contains("died"));
-    rig.from_client(one, Message::Release { handle: a });
+    rig.client_says(one, Message::Release { handle: a });
     assert!(!rig.farewells.contains_key(&one));
     rig.assert_clean();
 }
@@ -161,7 +161,7 @@ fn a_handle_keeps_a_replaced_worker_until_it_has_drained_long_enough() {
     };
     rig.load(pool, vec![newer]);
     assert!(rig.told(old).is_empty());
-    rig.from_client(client, with(1, handle));
+    rig.client_says(client, with(1, handle));
     let dispatch = rig.dispatch(old);
     rig.end(old, dispatch.call, returned("old"));
     assert_eq!(rig.outcome(client), (1, returned("old")));
@@ -172,7 +172,7 @@ fn a_handle_keeps_a_replaced_worker_until_it_has_drained_long_enough() {
     rig.advance(Duration::from_secs(60));
     assert_eq!(rig.told(old), [Message::Drain]);
     rig.heard(client);
-    rig.from_client(client, with(3, handle));
+    rig.client_says(client, with(3, handle));
     let (_, outcome) = rig.outcome(client);
     assert!(matches!(outcome, Outcome::Denied(d) if d.reason == DeniedReason::UnknownHandle));
     rig.die(old, Death::Exit(0));

@@ -198,7 +198,7 @@ impl Rig {
     }
 
     pub(super) fn ready(&mut self, worker: Id<Worker>) {
-        self.from_worker(
+        self.worker_says(
             worker,
             Message::Ready {
                 layers: Layers::ALL.bits(),
@@ -206,11 +206,11 @@ impl Rig {
         );
     }
 
-    pub(super) fn from_worker(&mut self, worker: Id<Worker>, message: Message) {
+    pub(super) fn worker_says(&mut self, worker: Id<Worker>, message: Message) {
         self.event(Event::FromProcess(Process::Worker(worker), message));
     }
 
-    pub(super) fn from_client(&mut self, client: Id<Client>, message: Message) {
+    pub(super) fn client_says(&mut self, client: Id<Client>, message: Message) {
         self.event(Event::FromClient(client, message));
     }
 
@@ -239,7 +239,7 @@ impl Rig {
             token: TOKEN,
             name: String::new(),
         };
-        self.from_client(client, hello);
+        self.client_says(client, hello);
         assert!(matches!(
             self.heard(client).as_slice(),
             [Message::Welcome { .. }]
@@ -268,7 +268,7 @@ impl Rig {
     }
 
     pub(super) fn call(&mut self, client: Id<Client>, id: u64, target: &str) {
-        self.from_client(client, Message::Call(call(id, target)));
+        self.client_says(client, Message::Call(call(id, target)));
     }
 
     /// The one dispatch a worker has been sent.
@@ -289,8 +289,8 @@ impl Rig {
 
     /// The worker's outcome, and that it has let go.
     pub(super) fn end(&mut self, worker: Id<Worker>, call: u64, outcome: Outcome) {
-        self.from_worker(worker, reported(call, outcome));
-        self.from_worker(worker, Message::Ended { call });
+        self.worker_says(worker, reported(call, outcome));
+        self.worker_says(worker, Message::Ended { call });
     }
 
     /// Nothing is left of any call.

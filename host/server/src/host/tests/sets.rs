@@ -11,7 +11,7 @@ use crate::Stop;
 use crate::host::*;
 
 fn ask(rig: &mut Rig, client: Id<Client>, request: Request) -> Result<Reply, String> {
-    rig.from_client(
+    rig.client_says(
         client,
         Message::Request {
             id: 1,
@@ -118,10 +118,10 @@ fn a_bad_module_of_several_is_left_out() {
         module: Some(1),
         message: "no".to_owned(),
     };
-    rig.from_worker(rig.workers[1], failed);
+    rig.worker_says(rig.workers[1], failed);
     assert_eq!(rig.workers.len(), 4, "once more, without it");
     assert_eq!(rig.killed.len(), 2);
-    for worker in rig.workers[2..].to_vec() {
+    for worker in rig.workers.clone().split_off(2) {
         rig.ready(worker);
     }
     let results = rig.loaded.pop().unwrap();
@@ -192,7 +192,7 @@ fn calls_are_denied_where_no_worker_can_be_started() {
             module: Some(0),
             message: "no memory".to_owned(),
         };
-        rig.from_worker(rig.workers[n], failed);
+        rig.worker_says(rig.workers[n], failed);
     }
     let unavailable = |outcome: Outcome| match outcome {
         Outcome::Denied(denied) => {
@@ -237,7 +237,7 @@ fn a_worker_that_is_not_ready_in_time_or_lacks_walls_does_not_count() {
     let layers = proc_host_jail::Layers::ALL
         .without(proc_host_jail::Layers::SECCOMP)
         .bits();
-    rig.from_worker(worker, Message::Ready { layers });
+    rig.worker_says(worker, Message::Ready { layers });
     assert!(
         rig.loaded.pop().unwrap()[0]
             .1

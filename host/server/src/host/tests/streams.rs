@@ -33,7 +33,7 @@ fn items(call: u64, stream: u32, count: u32) -> Message {
 fn generator(deadline: Deadline) -> (Rig, Id<Client>, Id<Worker>, u64) {
     let mut rig = Rig::new(1, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[0]);
-    rig.from_client(
+    rig.client_says(
         client,
         Message::Call(Call {
             deadline,
@@ -41,7 +41,7 @@ fn generator(deadline: Deadline) -> (Rig, Id<Client>, Id<Worker>, u64) {
         }),
     );
     let id = rig.dispatch(worker).call;
-    rig.from_worker(worker, reported(id, Outcome::Returned(stream(1))));
+    rig.worker_says(worker, reported(id, Outcome::Returned(stream(1))));
     assert!(matches!(rig.outcome(client), (1, Outcome::Returned(_))));
     (rig, client, worker, id)
 }
@@ -49,7 +49,7 @@ fn generator(deadline: Deadline) -> (Rig, Id<Client>, Id<Worker>, u64) {
 #[test]
 fn items_credit_and_end() {
     let (mut rig, client, worker, id) = generator(Deadline::Default);
-    rig.from_worker(worker, items(id, 1, 4));
+    rig.worker_says(worker, items(id, 1, 4));
     assert_eq!(rig.heard(client), [items(1, 1, 4)]);
     let credit = |call| Message::Credit {
         call,
@@ -57,11 +57,11 @@ fn items_credit_and_end() {
         items: 2,
         bytes: 10,
     };
-    rig.from_client(client, credit(1));
+    rig.client_says(client, credit(1));
     assert_eq!(rig.told(worker), [credit(id)]);
     rig.advance(Duration::from_secs(3600));
-    rig.from_worker(worker, items(id, 1, 2));
-    rig.from_worker(
+    rig.worker_says(worker, items(id, 1, 2));
+    rig.worker_says(
         worker,
         Message::End {
             call: id,
@@ -69,7 +69,7 @@ fn items_credit_and_end() {
             failure: None,
         },
     );
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, Message::Ended { call: id });
     assert_eq!(
         rig.heard(client),
         [
@@ -87,7 +87,7 @@ fn items_credit_and_end() {
 #[test]
 fn more_than_was_granted_is_a_breach() {
     let (mut rig, client, worker, id) = generator(Deadline::Default);
-    rig.from_worker(worker, items(id, 1, 5));
+    rig.worker_says(worker, items(id, 1, 5));
     assert_eq!(rig.killed, [worker]);
     let heard = rig.heard(client);
     let [
@@ -107,7 +107,7 @@ fn more_than_was_granted_is_a_breach() {
 #[test]
 fn a_reader_that_goes_ends_the_call() {
     let (mut rig, client, worker, id) = generator(Deadline::Default);
-    rig.from_client(client, Message::Close { call: 1, stream: 1 });
+    rig.client_says(client, Message::Close { call: 1, stream: 1 });
     assert_eq!(
         rig.told(worker),
         [Message::Close {
@@ -115,11 +115,11 @@ fn a_reader_that_goes_ends_the_call() {
             stream: 1
         }]
     );
-    rig.from_worker(worker, items(id, 1, 4));
+    rig.worker_says(worker, items(id, 1, 4));
     assert!(rig.heard(client).is_empty(), "they were under way");
     rig.call(client, 1, "m.f");
     assert_eq!(rig.told(worker).len(), 1, "the client's id is free");
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, Message::Ended { call: id });
     assert_eq!(rig.host.calls.len(), 1);
     assert!(rig.killed.is_empty());
 }
@@ -141,7 +141,7 @@ fn an_explicit_deadline_covers_the_stream() {
     };
     assert_eq!(failure.code, OutcomeCode::TimedOut);
     assert_eq!(rig.told(worker), [Message::Cancel { call: id }]);
-    rig.from_worker(
+    rig.worker_says(
         worker,
         Message::End {
             call: id,
@@ -149,7 +149,7 @@ fn an_explicit_deadline_covers_the_stream() {
             failure: None,
         },
     );
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, Message::Ended { call: id });
     assert!(rig.heard(client).is_empty());
     rig.assert_clean();
 }
@@ -157,8 +157,8 @@ fn an_explicit_deadline_covers_the_stream() {
 #[test]
 fn a_cancel_ends_the_stream_once() {
     let (mut rig, client, worker, id) = generator(Deadline::Default);
-    rig.from_client(client, Message::Cancel { call: 1 });
-    rig.from_client(client, Message::Cancel { call: 1 });
+    rig.client_says(client, Message::Cancel { call: 1 });
+    rig.client_says(client, Message::Cancel { call: 1 });
     let heard = rig.heard(client);
     assert!(
         matches!(
@@ -170,7 +170,7 @@ fn a_cancel_ends_the_stream_once() {
         ),
         "{heard:?}"
     );
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, Message::Ended { call: id });
     rig.assert_clean();
 }
 
@@ -180,9 +180,9 @@ fn items_may_overtake_their_outcome() {
     let (client, worker) = (rig.client(), rig.workers[0]);
     rig.call(client, 1, "m.f");
     let id = rig.dispatch(worker).call;
-    rig.from_worker(worker, items(id, 1, 1));
-    rig.from_worker(worker, reported(id, Outcome::Returned(stream(1))));
-    rig.from_worker(
+    rig.worker_says(worker, items(id, 1, 1));
+    rig.worker_says(worker, reported(id, Outcome::Returned(stream(1))));
+    rig.worker_says(
         worker,
         Message::End {
             call: id,
@@ -190,7 +190,7 @@ fn items_may_overtake_their_outcome() {
             failure: None,
         },
     );
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, Message::Ended { call: id });
     assert_eq!(rig.heard(client).len(), 3);
     rig.assert_clean();
 }
@@ -203,7 +203,7 @@ fn arguments_flow_when_granted_and_end_with_the_call() {
         arguments: stream(2),
         ..call(1, "m.f")
     });
-    rig.from_client(client, feeding.clone());
+    rig.client_says(client, feeding.clone());
     let id = rig.dispatch(worker).call;
     let credit = |call| Message::Credit {
         call,
@@ -211,23 +211,23 @@ fn arguments_flow_when_granted_and_end_with_the_call() {
         items: 3,
         bytes: 100,
     };
-    rig.from_worker(worker, credit(id));
+    rig.worker_says(worker, credit(id));
     assert_eq!(rig.heard(client), [credit(1)]);
-    rig.from_client(client, items(1, 2, 3));
+    rig.client_says(client, items(1, 2, 3));
     assert_eq!(rig.told(worker), [items(id, 2, 3)]);
     // The guest returns without having read to the end: the stream lives until it drops it.
-    rig.from_worker(worker, reported(id, Outcome::Returned(value("r"))));
-    rig.from_worker(worker, Message::Ended { call: id });
+    rig.worker_says(worker, reported(id, Outcome::Returned(value("r"))));
+    rig.worker_says(worker, Message::Ended { call: id });
     let heard = rig.heard(client);
     assert!(matches!(
         heard[..],
         [Message::Outcome(_), Message::Close { call: 1, stream: 2 }]
     ));
     rig.assert_clean();
-    rig.from_client(client, items(1, 2, 3));
+    rig.client_says(client, items(1, 2, 3));
     assert!(!rig.farewells.contains_key(&client), "they were under way");
-    rig.from_client(client, feeding);
-    rig.from_client(client, items(1, 2, 1));
+    rig.client_says(client, feeding);
+    rig.client_says(client, items(1, 2, 1));
     assert!(rig.farewells.contains_key(&client), "nothing was granted");
 }
 
@@ -236,14 +236,14 @@ fn an_argument_that_ends_while_the_call_waits() {
     let mut rig = Rig::new(1, &["m"]);
     let (client, worker) = (rig.client(), rig.workers[0]);
     rig.event(Event::Hangup(Process::Worker(worker)));
-    rig.from_client(
+    rig.client_says(
         client,
         Message::Call(Call {
             arguments: stream(2),
             ..call(1, "m.f")
         }),
     );
-    rig.from_client(
+    rig.client_says(
         client,
         Message::End {
             call: 1,
