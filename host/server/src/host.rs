@@ -365,7 +365,7 @@ impl Host {
                 Alarm::Worker(id) => self.worker_due(id),
                 Alarm::Set(id) => self.restart_due(id),
                 Alarm::Compile(id) => self.compile_due(id),
-                Alarm::Stop => self.stop(crate::Stop::Now),
+                Alarm::Stop => self.stop_due(),
             }
         }
     }

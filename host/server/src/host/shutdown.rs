@@ -6,12 +6,17 @@
 //!                      └───────────> Killing ──────────────────┘
 //! ```
 
+use std::time::Duration;
+
 use proc_host_wire::log::Level;
 
 use super::link::Process;
 use super::time::{Alarm, Time};
 use super::{Effect, Host};
 use crate::Stop;
+
+/// How long killed processes may take to be reaped.
+const REAP: Duration = Duration::from_secs(5);
 
 /// Where the host is on its way to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub(crate) enum Phase {
     Draining(Time),
     /// Workers are told to go; until then.
     Leaving(Time),
-    /// Every process is killed.
-    Killing,
+    /// Every process is killed; what is not reaped by then is left to the launcher.
+    Killing(Time),
     Stopped,
 }
 
@@ -33,8 +38,8 @@ impl Phase {
 
     pub(super) fn timer(self) -> Option<Time> {
         match self {
-            Phase::Draining(due) | Phase::Leaving(due) => Some(due),
-            Phase::Serving | Phase::Killing | Phase::Stopped => None,
+            Phase::Draining(due) | Phase::Leaving(due) | Phase::Killing(due) => Some(due),
+            Phase::Serving | Phase::Stopped => None,
         }
     }
 }
@@ -43,7 +48,7 @@ impl Host {
     /// Stops: the first time as told, the second time at once.
     pub(super) fn stop(&mut self, how: Stop) {
         match (self.phase, how) {
-            (Phase::Killing | Phase::Stopped, _) => {}
+            (Phase::Killing(_) | Phase::Stopped, _) => {}
             (Phase::Serving, Stop::Drain) => self.begin_stopping(),
             (Phase::Serving, Stop::Now) => {
                 self.begin_stopping();
@@ -65,7 +70,9 @@ impl Host {
 
     fn kill_everything(&mut self) {
         self.end_all_calls();
-        self.phase = Phase::Killing;
+        let due = self.now.time + REAP;
+        self.phase = Phase::Killing(due);
+        self.timers.push(due, Alarm::Stop);
         for id in self.workers.ids() {
             if self.workers.get(id).is_some_and(|worker| !worker.is_dead()) {
                 let calls = self
@@ -94,13 +101,26 @@ impl Host {
                 self.cut(id);
             }
         }
-        if matches!(self.phase, Phase::Leaving(_) | Phase::Killing)
+        if matches!(self.phase, Phase::Leaving(_) | Phase::Killing(_))
             && self.workers.is_empty()
             && !self.is_compiling()
         {
-            self.phase = Phase::Stopped;
-            self.close_clients();
-            self.emit(Effect::Stopped);
+            self.finish();
         }
+    }
+
+    /// A limit on the way to the end has passed.
+    pub(super) fn stop_due(&mut self) {
+        match self.phase {
+            Phase::Draining(_) | Phase::Leaving(_) => self.kill_everything(),
+            Phase::Killing(_) => self.finish(),
+            Phase::Serving | Phase::Stopped => {}
+        }
+    }
+
+    fn finish(&mut self) {
+        self.phase = Phase::Stopped;
+        self.close_clients();
+        self.emit(Effect::Stopped);
     }
 }

@@ -1,5 +1,6 @@
 //! The state machine under scripted clients, workers and compilers.
 
+mod acts;
 mod breaches;
 mod callbacks;
 mod calls;

@@ -35,7 +35,10 @@ impl Shell {
             }
             buffer.reserve(LINE);
         }
-        if !buffer.is_empty() && total <= MOST {
+        if total > MOST {
+            let text = format!("{} bytes more were printed and dropped", total - MOST);
+            self.post(Event::Printed(process, text.into()));
+        } else if !buffer.is_empty() {
             self.post(Event::Printed(process, buffer.freeze()));
         }
     }

@@ -2,7 +2,79 @@
 
 use proptest::prelude::*;
 
-use super::world::{Act, Step, World};
+use super::world::World;
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Connect,
+    Leave(usize),
+    Call {
+        client: usize,
+        slot: Option<u32>,
+        deadline: u64,
+        listens: bool,
+        stream: bool,
+    },
+    CallWithHandle {
+        client: usize,
+    },
+    Cancel {
+        client: usize,
+        call: u64,
+    },
+    Credit {
+        client: usize,
+        call: u64,
+    },
+    Close {
+        client: usize,
+        call: u64,
+    },
+    Feed {
+        client: usize,
+        call: u64,
+        end: bool,
+    },
+    Answer {
+        client: usize,
+    },
+    Release {
+        client: usize,
+    },
+    Worker {
+        worker: usize,
+        call: usize,
+        act: Act,
+    },
+    Die {
+        worker: usize,
+        hangs_up_first: bool,
+    },
+    Advance(u64),
+    Reload(u8),
+    Unload,
+    /// A worker says something that may be against every rule.
+    Evil {
+        worker: usize,
+        call: usize,
+        what: u8,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    Return,
+    ReturnStream,
+    ReturnHandle,
+    Raise,
+    Trap,
+    Items,
+    End,
+    Ended,
+    Ask,
+    Credit,
+    Close,
+}
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![

@@ -4,84 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use proc_host_wire::message::{Answer, Call, Deadline};
-use proc_host_wire::{Attachment, AttachmentKind, Message, Outcome, Trap, Value};
+use proc_host_wire::{Attachment, AttachmentKind, Message, Value};
 
-use super::rig::{Rig, call, component, module, reported, returned, value};
+use super::random::Step;
+use super::rig::{Rig, call, component, module, value};
 use crate::Stop;
-use crate::host::stream::Side;
 use crate::host::*;
-
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Connect,
-    Leave(usize),
-    Call {
-        client: usize,
-        slot: Option<u32>,
-        deadline: u64,
-        listens: bool,
-        stream: bool,
-    },
-    CallWithHandle {
-        client: usize,
-    },
-    Cancel {
-        client: usize,
-        call: u64,
-    },
-    Credit {
-        client: usize,
-        call: u64,
-    },
-    Close {
-        client: usize,
-        call: u64,
-    },
-    Feed {
-        client: usize,
-        call: u64,
-        end: bool,
-    },
-    Answer {
-        client: usize,
-    },
-    Release {
-        client: usize,
-    },
-    Worker {
-        worker: usize,
-        call: usize,
-        act: Act,
-    },
-    Die {
-        worker: usize,
-        hangs_up_first: bool,
-    },
-    Advance(u64),
-    Reload(u8),
-    Unload,
-    /// A worker says something that may be against every rule.
-    Evil {
-        worker: usize,
-        call: usize,
-        what: u8,
-    },
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Act {
-    Return,
-    ReturnStream,
-    ReturnHandle,
-    Raise,
-    Trap,
-    Items,
-    End,
-    Ended,
-    Ask,
-    Credit,
-    Close,
-}
 
 /// A client and what it may expect.
 #[derive(Default)]
@@ -100,11 +28,11 @@ struct Seat {
 }
 
 pub(super) struct World {
-    rig: Rig,
+    pub(super) rig: Rig,
     seats: Vec<Seat>,
     /// Worker streams that are open, with what may be sent, by host call.
-    open: HashMap<u64, u32>,
-    reported: HashMap<u64, bool>,
+    pub(super) open: HashMap<u64, u32>,
+    pub(super) reported: HashMap<u64, bool>,
 }
 
 impl World {
@@ -211,7 +139,7 @@ impl World {
         }
     }
 
-    fn worker(&self, at: usize) -> Option<Id<Worker>> {
+    pub(super) fn worker(&self, at: usize) -> Option<Id<Worker>> {
         let ids = self.rig.host.workers.ids();
         (!ids.is_empty()).then(|| ids[at % ids.len()])
     }
@@ -399,146 +327,9 @@ impl World {
         };
         self.rig.client_says(client, message);
     }
-
-    /// A worker does what it may do with a call that it has.
-    fn act(&mut self, worker: Id<Worker>, call: u64, act: Act) {
-        let is_reported = self.reported.contains_key(&call);
-        let is_open = self.open.contains_key(&call);
-        let record = self.rig.host.calls.get(Id::from_raw(call)).unwrap();
-        let window = record.window.items;
-        let has_argument = record.streams.any_open(Side::Client);
-        let trap = Trap {
-            reason: "t".to_owned(),
-            own: true,
-            backtrace: Vec::new(),
-        };
-        let report = |world: &mut World, outcome| {
-            world.reported.insert(call, true);
-            world.rig.worker_says(worker, reported(call, outcome));
-        };
-        match act {
-            Act::Return if !is_reported => report(self, returned("r")),
-            Act::Raise if !is_reported => report(self, Outcome::Raised(value("e"))),
-            Act::Trap if !is_reported => report(self, Outcome::Trapped(trap)),
-            Act::ReturnStream if !is_reported => {
-                self.open.insert(call, window);
-                report(self, Outcome::Returned(with(AttachmentKind::Stream, 1)));
-            }
-            Act::ReturnHandle if !is_reported => {
-                report(self, Outcome::Returned(with(AttachmentKind::Resource, 9)));
-            }
-            Act::Items if is_open && self.open[&call] > 0 => {
-                *self.open.get_mut(&call).unwrap() -= 1;
-                let items = value("");
-                self.rig.worker_says(
-                    worker,
-                    Message::Items {
-                        call,
-                        stream: 1,
-                        count: 1,
-                        items,
-                    },
-                );
-            }
-            Act::End if is_open => {
-                self.open.remove(&call);
-                self.rig.worker_says(
-                    worker,
-                    Message::End {
-                        call,
-                        stream: 1,
-                        failure: None,
-                    },
-                );
-            }
-            Act::Ended if is_reported => {
-                if self.open.remove(&call).is_some() {
-                    self.rig.worker_says(
-                        worker,
-                        Message::End {
-                            call,
-                            stream: 1,
-                            failure: None,
-                        },
-                    );
-                }
-                self.rig.worker_says(worker, Message::Ended { call });
-            }
-            Act::Ask => {
-                let callback = u32::try_from(self.rig.now.time.0 & 0xffff_ffff).unwrap();
-                let record = self.rig.host.calls.get(Id::from_raw(call)).unwrap();
-                if record.asked.is_empty() {
-                    let payload = "?".into();
-                    let ask = Message::Callback {
-                        call,
-                        callback,
-                        origin: None,
-                        payload,
-                    };
-                    self.rig.worker_says(worker, ask);
-                }
-            }
-            Act::Credit if has_argument => {
-                let credit = Message::Credit {
-                    call,
-                    stream: 2,
-                    items: 2,
-                    bytes: 1000,
-                };
-                self.rig.worker_says(worker, credit);
-            }
-            Act::Close if has_argument => {
-                self.rig
-                    .worker_says(worker, Message::Close { call, stream: 2 });
-            }
-            _ => {}
-        }
-    }
-
-    fn evil(&mut self, worker: usize, call: usize, what: u8) {
-        let Some(worker) = self.worker(worker) else {
-            return;
-        };
-        let calls = self.rig.host.calls.ids();
-        let call = calls.get(call).map_or(77, |call| call.raw());
-        let message = match what {
-            0 => Message::Ended { call },
-            1 => reported(call, Outcome::Returned(with(AttachmentKind::Stream, 2))),
-            2 => Message::Items {
-                call,
-                stream: 3,
-                count: 9,
-                items: value("x"),
-            },
-            3 => Message::End {
-                call,
-                stream: 1,
-                failure: Some(returned("x").into()),
-            },
-            4 => Message::Credit {
-                call,
-                stream: 1,
-                items: u32::MAX,
-                bytes: u32::MAX,
-            },
-            5 => Message::Close { call, stream: 7 },
-            6 => Message::Ready { layers: 0 },
-            7 => Message::Failed {
-                module: Some(99),
-                message: "x".to_owned(),
-            },
-            _ => Message::Callback {
-                call,
-                callback: 1,
-                origin: None,
-                payload: "x".into(),
-            },
-        };
-        self.rig.worker_says(worker, message);
-    }
 }
 
-fn with(kind: AttachmentKind, id: u64) -> Value {
+pub(super) fn with(kind: AttachmentKind, id: u64) -> Value {
     Value {
         body: Default::default(),
         attachments: vec![Attachment { kind, id }],
