@@ -18,6 +18,13 @@ pub(crate) fn build() -> Outcome {
     run::cargo(&arguments)
 }
 
+/// Every package of the guests' side: the guests and the SDK.
+pub(crate) fn side() -> Result<Vec<String>, String> {
+    let mut names = names()?;
+    names.extend(["proc-guest".to_owned(), "proc-guest-macros".to_owned()]);
+    Ok(names)
+}
+
 /// Where the built guests are.
 pub(crate) fn folder() -> PathBuf {
     run::target().join(TARGET).join("guest")

@@ -48,13 +48,27 @@ fn main() -> ExitCode {
 }
 
 /// Everything from a fresh clone to all tests passed.
+///
+/// The guests' side is built apart from the host's: what it needs of shared dependencies would have
+/// the engine compiled a second time.
 fn test(filter: &[String]) -> run::Outcome {
     rules::check()?;
     guests::build()?;
-    run::cargo(&["build", "--package", "proc-host"])?;
-    let mut arguments = vec!["test", "--workspace"];
-    arguments.extend(filter.iter().map(String::as_str));
-    run::cargo(&arguments)
+    let guests = guests::side()?;
+    let host = guests
+        .iter()
+        .fold(vec!["--workspace"], |mut arguments, name| {
+            arguments.extend(["--exclude", name]);
+            arguments
+        });
+    run::cargo(&[&["build", "--all-targets"], &host[..]].concat())?;
+    let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
+    run::cargo(&[&["test"], &host[..], &filter[..]].concat())?;
+    let guests = guests.iter().fold(Vec::new(), |mut arguments, name| {
+        arguments.extend(["--package", name]);
+        arguments
+    });
+    run::cargo(&[&["test"], &guests[..], &filter[..]].concat())
 }
 
 fn bench(filter: &[String]) -> run::Outcome {

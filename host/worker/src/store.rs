@@ -161,14 +161,11 @@ pub(crate) fn new_store(engine: &Engine, module: &Arc<Module>, call: &Arc<Call>)
     store
 }
 
-/// The call that the running code belongs to.
+/// The call that the running code belongs to: whoever owns the root of the stack of tasks.
 pub(crate) fn running(store: &mut StoreContextMut<'_, Data>) -> Option<Arc<Call>> {
-    let stack: Vec<_> = store.async_call_stack().ok()?.collect();
+    let root = store.async_call_stack().ok()?.last();
     let data = store.data();
-    stack
-        .iter()
-        .rev()
-        .find_map(|task| data.tasks.get(task))
+    root.and_then(|root| data.tasks.get(&root))
         .or(data.starting.as_ref())
         .cloned()
 }
