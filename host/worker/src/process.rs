@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 
 use crate::serve::{ServeError, Surroundings, serve};
+use crate::ticker;
 
 #[derive(Debug, Error)]
 enum WorkerError {
@@ -40,6 +41,8 @@ fn run() -> Result<(), WorkerError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .on_thread_park(ticker::rest)
+        .on_thread_unpark(ticker::work)
         .build()
         .map_err(WorkerError::Runtime)?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
