@@ -293,6 +293,27 @@ impl Rig {
         self.worker_says(worker, Message::Ended { call });
     }
 
+    /// No call waits while a worker that would do has room.
+    pub(super) fn assert_busy(&self) {
+        for (_, call) in self
+            .host
+            .calls
+            .iter()
+            .filter(|(_, call)| call.run().is_none())
+        {
+            let entry = self.host.entries.get(call.entry).unwrap();
+            let seats = &self.host.sets.get(entry.set).unwrap().seats;
+            for id in seats.iter().filter_map(|seat| seat.worker) {
+                let worker = self.host.workers.get(id).unwrap();
+                let would_do = worker.is_ready() && call.want.admits(id, worker.at.slot);
+                assert!(
+                    !would_do || worker.room(&entry.module).is_none(),
+                    "a call waits in vain"
+                );
+            }
+        }
+    }
+
     /// Nothing is left of any call.
     pub(super) fn assert_clean(&self) {
         assert_eq!(self.host.calls.len(), 0, "calls");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use proc_host_wire::message::{Answer, Call, Deadline};
+use proc_host_wire::start::{Instances, ModuleLimits};
 use proc_host_wire::{Attachment, AttachmentKind, Message, Value};
 
 use super::random::Step;
@@ -38,7 +39,12 @@ pub(super) struct World {
 impl World {
     /// Two workers, three clients.
     pub(super) fn new() -> World {
-        let mut rig = Rig::new(2, &["a", "b"]);
+        let mut rig = Rig::bare();
+        let pool = rig
+            .host
+            .create_pool("P", 2, Default::default(), None)
+            .unwrap();
+        rig.load(pool, vec![module("a"), exclusive("b")]);
         let mut seats: Vec<Seat> = (0..4).map(|_| Seat::default()).collect();
         for seat in &mut seats[..3] {
             seat.id = Some(rig.client());
@@ -73,6 +79,7 @@ impl World {
     }
 
     pub(super) fn listen(&mut self) {
+        self.rig.assert_busy();
         for at in 0..self.seats.len() {
             let Some(id) = self.seats[at].id else {
                 continue;
@@ -279,7 +286,7 @@ impl World {
                     pool,
                     vec![NewModule {
                         component: newer,
-                        ..module("b")
+                        ..exclusive("b")
                     }],
                 );
             }
@@ -326,6 +333,18 @@ impl World {
             return;
         };
         self.rig.client_says(client, message);
+    }
+}
+
+/// A module of which each worker runs two calls at once.
+fn exclusive(name: &str) -> NewModule {
+    NewModule {
+        instances: Some(Instances::Exclusive),
+        limits: Some(ModuleLimits {
+            exclusive: 2,
+            ..ModuleLimits::default()
+        }),
+        ..module(name)
     }
 }
 
