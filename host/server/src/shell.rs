@@ -291,7 +291,7 @@ impl Shell {
         while !self.state.borrow().is_deaf {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.deaf.notified() => return,
+                () = self.deaf.notified() => break,
             };
             match accepted {
                 Ok((socket, _)) => self.welcome(socket),
@@ -299,6 +299,8 @@ impl Shell {
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             }
         }
+        // The listener holds the socket open until the end: who connects now is told at once.
+        let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
     }
 
     fn welcome(self: &Rc<Shell>, socket: tokio::net::UnixStream) {
