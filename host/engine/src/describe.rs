@@ -56,15 +56,31 @@ pub fn describe(engine: &Engine, component: &Component) -> Interface {
 
 /// Why a function cannot be called, as far as its type alone tells.
 fn unsupported(ty: &types::ComponentFunc) -> Option<String> {
-    let streams = ty.results().any(|ty| match ty {
-        types::Type::Stream(_) => true,
-        types::Type::Tuple(tuple) => tuple.types().any(|ty| matches!(ty, types::Type::Stream(_))),
-        _ => false,
-    });
-    (streams && !ty.async_()).then(|| {
+    // One that only hands on a stream it was given needs nobody to feed it.
+    let flows =
+        ty.results().any(|ty| has_stream(&ty)) && !ty.params().any(|(_, ty)| has_stream(&ty));
+    (flows && !ty.async_()).then(|| {
         "a generator must be an `async func`: a plain one cannot feed the stream it returns"
             .to_owned()
     })
+}
+
+/// Whether a stream or future is anywhere in a value of this type.
+fn has_stream(ty: &types::Type) -> bool {
+    match ty {
+        types::Type::Stream(_) | types::Type::Future(_) => true,
+        types::Type::List(list) => has_stream(&list.ty()),
+        types::Type::FixedLengthList(list) => has_stream(&list.ty()),
+        types::Type::Map(map) => has_stream(&map.value()),
+        types::Type::Option(option) => has_stream(&option.ty()),
+        types::Type::Result(result) => result.ok().iter().chain(&result.err()).any(has_stream),
+        types::Type::Tuple(tuple) => tuple.types().any(|ty| has_stream(&ty)),
+        types::Type::Record(record) => record.fields().any(|field| has_stream(&field.ty)),
+        types::Type::Variant(variant) => variant
+            .cases()
+            .any(|case| case.ty.is_some_and(|ty| has_stream(&ty))),
+        _ => false,
+    }
 }
 
 /// The types met so far, each once.
