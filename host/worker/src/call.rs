@@ -62,6 +62,8 @@ struct State {
     next_stream: u32,
     outgoing: HashMap<u32, Arc<Outgoing>>,
     incoming: HashMap<u32, Arc<Incoming>>,
+    /// Streams of the arguments that ended before they were opened.
+    early_ends: Vec<u32>,
     /// Where the answers to its open callbacks go.
     callbacks: HashMap<u32, tokio::sync::oneshot::Sender<Answer>>,
     log: LogBudget,
@@ -252,7 +254,24 @@ impl Call {
 
     /// Opens a stream of the arguments; false where its number is taken.
     pub(crate) fn open_incoming(&self, stream: Arc<Incoming>) -> bool {
-        self.lock().incoming.insert(stream.id, stream).is_none()
+        let mut state = self.lock();
+        let is_over = state.early_ends.contains(&stream.id);
+        let is_new = state.incoming.insert(stream.id, stream.clone()).is_none();
+        drop(state);
+        if is_new && is_over {
+            stream.end();
+        }
+        is_new
+    }
+
+    /// The caller has ended a stream of the arguments, which may not be open yet.
+    pub(crate) fn end_incoming(&self, id: u32) {
+        let mut state = self.lock();
+        let Some(stream) = state.incoming.get(&id).cloned() else {
+            return state.early_ends.push(id);
+        };
+        drop(state);
+        stream.end();
     }
 
     pub(crate) fn outgoing(&self, id: u32) -> Option<Arc<Outgoing>> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use proc_host_wire::outcome::Routed;
 use proc_host_wire::{Denied, DeniedReason, Message, Outcome};
 
 use crate::call::Call;
@@ -148,6 +149,17 @@ impl Incoming {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How a call ends whose caller could not go on with stream `id`: the guest must not take it for
+/// complete.
+pub(crate) fn failed(id: u32, failure: Routed) -> Outcome {
+    let why = match failure.open() {
+        Ok(Outcome::Denied(denied)) => denied.message,
+        _ => "its caller failed".to_owned(),
+    };
+    let message = format!("stream {id} of the arguments: {why}");
+    Outcome::Denied(Denied::new(DeniedReason::BadArguments, message))
 }
 
 fn wake(state: &mut State) {

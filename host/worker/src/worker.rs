@@ -13,6 +13,7 @@ use proc_host_wire::start::Instances;
 use proc_host_wire::{AttachmentKind, Denied, DeniedReason, Message, Outcome};
 
 use crate::call::{Call, CallSpec, Calls, lock};
+use crate::incoming;
 use crate::instance::{Instance, Maker, Pending};
 use crate::link::Link;
 use crate::module::Module;
@@ -63,10 +64,15 @@ impl Worker {
                 }
             }
             Message::End {
-                call: id, stream, ..
+                call: id,
+                stream,
+                failure,
             } => {
-                if let Some(stream) = call(id).and_then(|call| call.incoming(stream)) {
-                    stream.end();
+                if let Some(call) = call(id) {
+                    match failure {
+                        None => call.end_incoming(stream),
+                        Some(failure) => call.abandon(incoming::failed(stream, failure)),
+                    }
                 }
             }
             Message::Credit {
