@@ -35,6 +35,8 @@ struct Entry {
     resource: ResourceAny,
     /// Running calls it is lent to.
     borrowers: Vec<u64>,
+    /// The call that is about to consume it.
+    taker: Option<u64>,
     released: bool,
 }
 
@@ -52,30 +54,38 @@ impl Handles {
         let entry = Entry {
             resource,
             borrowers: Vec::new(),
+            taker: None,
             released: false,
         };
         self.lock().open.insert(id, entry);
         id
     }
 
-    /// Takes a resource for `call`: for good where `owned`, else until [`Handles::give_back`]. None
-    /// where there is no such handle, or it would be consumed while it is lent.
+    /// Takes a resource for `call`: for good once it begins where `owned`, else until
+    /// [`Handles::give_back`]. None where there is no such handle, or it would be consumed while it
+    /// is lent.
     pub(crate) fn lend(&self, id: u64, owned: bool, call: u64) -> Option<ResourceAny> {
         let mut state = self.lock();
-        let entry = state.open.get_mut(&id).filter(|entry| !entry.released)?;
-        let resource = entry.resource;
-        if owned {
-            if !entry.borrowers.is_empty() {
-                return None;
-            }
-            state.open.remove(&id);
-        } else {
+        let entry = state.open.get_mut(&id);
+        let entry = entry.filter(|entry| !entry.released && entry.taker.is_none())?;
+        if !owned {
             entry.borrowers.push(call);
+        } else if entry.borrowers.is_empty() {
+            entry.taker = Some(call);
+        } else {
+            return None;
         }
-        Some(resource)
+        Some(entry.resource)
     }
 
-    /// `call` borrows nothing any more.
+    /// `call` begins: what it owns is the guest's again.
+    pub(crate) fn consume(&self, call: u64) {
+        self.lock()
+            .open
+            .retain(|_, entry| entry.taker != Some(call));
+    }
+
+    /// `call` borrows nothing any more, and consumes nothing where it did not begin.
     pub(crate) fn give_back(&self, call: u64) {
         let mut state = self.lock();
         if state.open.is_empty() {
@@ -83,6 +93,7 @@ impl Handles {
         }
         for entry in state.open.values_mut() {
             entry.borrowers.retain(|borrower| *borrower != call);
+            entry.taker = entry.taker.filter(|taker| *taker != call);
         }
         Self::sweep(&mut state);
     }

@@ -175,13 +175,22 @@ impl Turn {
         let attached = match self.attach(store, &call, arguments.wanted(), &attachments)? {
             Ok(attached) => attached,
             Err(denied) => {
+                self.instance.handles.give_back(call.id);
                 call.abandon(Outcome::Denied(denied));
                 return Ok(None);
             }
         };
+        let handles = &self.instance.handles;
+        let bare = attached.is_empty();
         match typed.attach(arguments, attached) {
-            Ok(args) => typed.start(store, args).map(Some),
+            Ok(args) => {
+                if !bare {
+                    handles.consume(call.id);
+                }
+                typed.start(store, args).map(Some)
+            }
             Err(error) => {
+                handles.give_back(call.id);
                 let function = &self.instance.module.functions[call.function as usize];
                 let message = format!("{error}; the function is `{}`", function.text);
                 call.abandon(Outcome::Denied(Denied::new(
