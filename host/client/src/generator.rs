@@ -142,7 +142,10 @@ impl Source {
                             let nested = method.as_ref().is_some_and(|method| method.nested);
                             return Poll::Ready(match item {
                                 Ok(item) => item_of(place, item, nested),
-                                Err(error) => Some(Err(error)),
+                                Err(error) => {
+                                    *method = None;
+                                    Some(Err(error))
+                                }
                             });
                         }
                     }
@@ -205,7 +208,12 @@ pub(crate) fn next_method(found: &FunctionInfo) -> Option<Next> {
         .functions
         .iter()
         .find(|other| other.interface == function.interface && other.name == name)?;
-    let Type::Option(item) = interface.types.get(next.result? as usize)? else {
+    // One that can fail raises, as any function does.
+    let more = match interface.types.get(next.result? as usize)? {
+        Type::Result { ok: Some(ok), .. } => interface.types.get(*ok as usize)?,
+        ty => ty,
+    };
+    let Type::Option(item) = more else {
         return None;
     };
     let nested = matches!(interface.types.get(*item as usize)?, Type::Option(_));
