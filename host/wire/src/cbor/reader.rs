@@ -109,6 +109,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads an integer that fits `i64`, fast; none, and the cursor unmoved, if it is anything else.
+    #[inline]
+    pub fn try_i64(&mut self) -> Option<i64> {
+        let (&initial, rest) = self.bytes.get(self.at..)?.split_first()?;
+        if initial >> 6 != 0 {
+            return None;
+        }
+        let (argument, width) = match initial & 0x1f {
+            small @ 0..24 => (i64::from(small), 0),
+            24 => (i64::from(*rest.first()?), 1),
+            25 => (i64::from(u16::from_be_bytes(fixed(rest)?)), 2),
+            26 => (i64::from(u32::from_be_bytes(fixed(rest)?)), 4),
+            27 => (i64::try_from(u64::from_be_bytes(fixed(rest)?)).ok()?, 8),
+            _ => return None,
+        };
+        self.elements = self.elements.checked_sub(1)?;
+        self.at += 1 + width;
+        // A negative integer's argument is its complement.
+        Some(if initial < 0x20 { argument } else { !argument })
+    }
+
     /// Reads an integer that fits `i64`.
     ///
     /// # Errors

@@ -38,6 +38,10 @@ fn examples_of_the_standard_are_read() {
     ];
     for (text, value) in ints {
         assert_eq!(Reader::new(&hex(text), LIMITS).int(), Ok(value));
+        assert_eq!(
+            Reader::new(&hex(text), LIMITS).try_i64(),
+            i64::try_from(value).ok()
+        );
     }
     let floats = [
         ("f90000", 0.0),
@@ -67,6 +71,9 @@ fn examples_of_the_standard_are_read() {
             .unwrap()
             .is_nan()
     );
+    for text in ["", "19ff", "1c", "f6", "40", "5818"] {
+        assert_eq!(Reader::new(&hex(text), LIMITS).try_i64(), None);
+    }
     assert_eq!(Reader::new(&hex("6449455446"), LIMITS).text(), Ok("IETF"));
     assert_eq!(
         Reader::new(&hex("4401020304"), LIMITS).bytes(),

@@ -102,19 +102,15 @@ impl<'a> Writer<'a> {
     #[inline]
     fn head(&mut self, major: u8, argument: u64) {
         let major = major << 5;
-        let wide = argument.to_be_bytes();
+        let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
         match argument {
-            0..24 => self.out.push(major | wide[7]),
-            24..0x100 => self.out.extend_from_slice(&[major | 24, wide[7]]),
-            0x100..0x1_0000 => self.out.extend_from_slice(&[major | 25, wide[6], wide[7]]),
-            0x1_0000..0x1_0000_0000 => {
-                self.out
-                    .extend_from_slice(&[major | 26, wide[4], wide[5], wide[6], wide[7]]);
-            }
-            _ => {
-                self.out.push(major | 27);
-                self.out.extend_from_slice(&wide);
-            }
+            0..24 => self.out.push(major | h),
+            24..0x100 => self.out.extend_from_slice(&[major | 24, h]),
+            0x100..0x1_0000 => self.out.extend_from_slice(&[major | 25, g, h]),
+            0x1_0000..0x1_0000_0000 => self.out.extend_from_slice(&[major | 26, e, f, g, h]),
+            _ => self
+                .out
+                .extend_from_slice(&[major | 27, a, b, c, d, e, f, g, h]),
         }
     }
 }

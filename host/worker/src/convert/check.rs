@@ -57,7 +57,10 @@ impl<'a> Checker<'a> {
         match &shape.kind {
             Kind::Bool => self.of("bool", Reader::bool).map(drop),
             Kind::Int(name, least, greatest) => {
-                let value = self.of(name, Reader::int)?;
+                let value = match self.reader.try_i64() {
+                    Some(value) => i128::from(value),
+                    None => self.of(name, Reader::int)?,
+                };
                 if value < *least || value > *greatest {
                     return Err(Mismatch::new(format!("{value} is out of range for {name}")));
                 }

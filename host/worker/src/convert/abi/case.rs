@@ -136,16 +136,14 @@ impl Scalar {
 
 #[inline]
 pub(super) fn scalar(r: &mut Reader<'_>, ty: InterfaceType) -> Result<Scalar> {
-    // Narrow integers are flat as an i32, sign- or zero-extended by their kind; of a stored one
-    // only the low bytes are taken.
-    let narrow = |value: i128| u64::try_from(value & 0xffff_ffff).unwrap_or_default();
     let (bits, size) = match ty {
         InterfaceType::Bool => (u64::from(r.bool()?), 1),
-        InterfaceType::S8 | InterfaceType::U8 => (narrow(r.int()?), 1),
-        InterfaceType::S16 | InterfaceType::U16 => (narrow(r.int()?), 2),
-        InterfaceType::S32 | InterfaceType::U32 => (narrow(r.int()?), 4),
-        InterfaceType::S64 => (i64::try_from(r.int()?)?.cast_unsigned(), 8),
-        InterfaceType::U64 => (r.uint()?, 8),
+        // Narrow integers are flat as an i32, sign- or zero-extended by their kind; of a stored one
+        // only the low bytes are taken.
+        InterfaceType::S8 | InterfaceType::U8 => (integer(r)? & 0xffff_ffff, 1),
+        InterfaceType::S16 | InterfaceType::U16 => (integer(r)? & 0xffff_ffff, 2),
+        InterfaceType::S32 | InterfaceType::U32 => (integer(r)? & 0xffff_ffff, 4),
+        InterfaceType::S64 | InterfaceType::U64 => (integer(r)?, 8),
         InterfaceType::Float32 => (u64::from(float(float32(r))?.to_bits()), 4),
         InterfaceType::Float64 => (float(float64(r))?.to_bits(), 8),
         InterfaceType::Char => match r.text()?.chars().next() {
@@ -155,6 +153,29 @@ pub(super) fn scalar(r: &mut Reader<'_>, ty: InterfaceType) -> Result<Scalar> {
         _ => return misfit(),
     };
     Ok(Scalar { bits, size })
+}
+
+/// An integer of at most 64 bits, as such.
+#[inline]
+fn integer(r: &mut Reader<'_>) -> Result<u64> {
+    match r.try_i64() {
+        Some(value) => Ok(value.cast_unsigned()),
+        None => Ok(r.uint()?),
+    }
+}
+
+/// Stores numbers of `N` bytes each, as many as there is room for.
+pub(super) fn numbers<const N: usize>(
+    r: &mut Reader<'_>,
+    ty: InterfaceType,
+    room: &mut [u8],
+) -> Result<()> {
+    let (slots, _) = room.as_chunks_mut::<N>();
+    for slot in slots {
+        let bytes = scalar(r, ty)?.bits.to_le_bytes();
+        slot.copy_from_slice(&bytes[..N]);
+    }
+    Ok(())
 }
 
 fn float<F>(read: Result<F, FloatFault>) -> Result<F> {

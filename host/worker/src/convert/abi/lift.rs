@@ -15,10 +15,8 @@ use super::super::element::Carries;
 use super::super::handle::{Attachment, Future, Stream};
 use super::CborRet;
 use super::item::Lifted;
-use super::memory::{array, check, index, slice};
-use super::read::{
-    MemoryIf as _, Parts, Place, case, flag_word, is_number, mismatch, pointer, scalar,
-};
+use super::memory::{array, check, index, is_number, slice};
+use super::read::{MemoryIf as _, Parts, Place, case, flag_word, mismatch, pointer, scalar};
 
 /// Numbers written before their length is looked at again.
 const RUN: usize = 4096;

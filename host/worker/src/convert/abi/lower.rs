@@ -12,8 +12,8 @@ use wasmtime::component::Lower;
 use wasmtime::{Result, ValRaw, format_err};
 
 use super::super::handle::Attachment;
-use super::case::{Payload, case, field, misfit, scalar, set_flags};
-use super::memory::{flat_count, index, next};
+use super::case::{Payload, case, field, misfit, numbers, scalar, set_flags};
+use super::memory::{flat_count, index, is_number, next};
 use super::store::{Plain, Target, is_plain, put, store, window};
 use super::{CborArgs, MAX_FLAT};
 
@@ -135,7 +135,15 @@ impl<T> Target for Guest<'_, '_, T> {
             .checked_mul(length)
             .ok_or_else(|| format_err!("list too large"))?;
         let base = self.cx.realloc(0, 0, abi.align32, total)?;
-        if is_plain(types, element) {
+        if is_number(element) {
+            let room = window(self.memory(), base, total)?;
+            match size {
+                1 => numbers::<1>(reader, element, room)?,
+                2 => numbers::<2>(reader, element, room)?,
+                4 => numbers::<4>(reader, element, room)?,
+                _ => numbers::<8>(reader, element, room)?,
+            }
+        } else if is_plain(types, element) {
             let mut plain = Plain(window(self.memory(), base, total)?);
             for nth in 0..length {
                 store(&mut plain, types, reader, element, nth * size)?;

@@ -70,3 +70,12 @@ pub(super) fn next(types: &ComponentTypes, ty: &InterfaceType, offset: &mut usiz
     *offset = at + index(abi.size32);
     at
 }
+
+/// Whether a type is an integer or float, stored as such.
+pub(super) fn is_number(ty: InterfaceType) -> bool {
+    use InterfaceType::{Float32, Float64, S8, S16, S32, S64, U8, U16, U32, U64};
+    matches!(
+        ty,
+        S8 | U8 | S16 | U16 | S32 | U32 | S64 | U64 | Float32 | Float64
+    )
+}

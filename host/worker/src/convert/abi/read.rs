@@ -137,14 +137,6 @@ pub(super) fn flag_word(memory: &[u8], names: usize, place: Place<'_>, word: usi
     })
 }
 
-pub(super) fn is_number(ty: InterfaceType) -> bool {
-    use InterfaceType::{Float32, Float64, S8, S16, S32, S64, U8, U16, U32, U64};
-    matches!(
-        ty,
-        S8 | U8 | S16 | U16 | S32 | U32 | S64 | U64 | Float32 | Float64
-    )
-}
-
 /// A value of one core value, by its bits: as many as its type has are meant.
 pub(super) struct Scalar(u64);
 
