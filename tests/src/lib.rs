@@ -8,6 +8,7 @@
 )]
 
 pub mod processes;
+pub mod wait;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
