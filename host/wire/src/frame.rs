@@ -9,7 +9,7 @@
 //! Little-endian. `body` and `routing` count bytes, `attachments` counts entries of 16 bytes. After
 //! the header come routing section, attachment table and body. Reserved fields are zero.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::limits::{MAX_ATTACHMENTS, MAX_PIECE, MAX_ROUTING};
@@ -164,8 +164,9 @@ pub enum ProtocolError {
         /// What is wrong.
         why: &'static str,
     },
-    /// A continuation of nothing, or one that does not fit what it continues.
-    #[error("{0:?} frame continues a message that was not begun")]
+    /// A continuation of nothing, or one that does not fit what it continues; or another message
+    /// of the same kind, call and stream before the one under way has ended.
+    #[error("{0:?} frame that does not fit the messages under way")]
     Continuation(Kind),
     /// A body that should be a document and is not.
     #[error("malformed body of a {kind:?} frame: {why}")]
@@ -238,13 +239,14 @@ impl Frame {
             buffer.reserve(total - buffer.len());
             return Ok(None);
         }
-        let mut rest = buffer.split_to(total).freeze().slice(HEADER..);
+        let mut rest = buffer.split_to(total).freeze();
+        rest.advance(HEADER);
         let routing = rest.split_to(routing);
-        let mut table = rest.split_to(count * ENTRY);
         let mut attachments = Vec::with_capacity(count);
-        while !table.is_empty() {
-            attachments.push(Attachment::decode(kind, &table.split_to(ENTRY))?);
+        for entry in rest[..count * ENTRY].chunks_exact(ENTRY) {
+            attachments.push(Attachment::decode(kind, entry)?);
         }
+        rest.advance(count * ENTRY);
         Ok(Some(Frame {
             kind,
             flags,
@@ -255,6 +257,11 @@ impl Frame {
             attachments,
             body: rest,
         }))
+    }
+
+    /// What it costs to hold, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        HEADER + self.routing.len() + self.attachments.len() * ENTRY + self.body.len()
     }
 
     /// Appends the frame to `out`, with `body` in place of its own.
@@ -268,6 +275,7 @@ impl Frame {
             (&self.routing, &self.attachments)
         };
         debug_assert!(body.len() <= MAX_PIECE && routing.len() <= MAX_ROUTING);
+        out.reserve(HEADER + routing.len() + attachments.len() * ENTRY + body.len());
         out.extend_from_slice(&length::<u32>(body.len()).to_le_bytes());
         out.extend_from_slice(&[self.kind as u8, flags]);
         out.extend_from_slice(&length::<u16>(routing.len()).to_le_bytes());
@@ -289,7 +297,7 @@ impl Attachment {
         let wrong = |why| ProtocolError::Routing { kind, why };
         let (head, id) = entry
             .split_first_chunk::<8>()
-            .ok_or(wrong("short attachment"))?;
+            .ok_or_else(|| wrong("short attachment"))?;
         let id: [u8; 8] = id.try_into().map_err(|_| wrong("short attachment"))?;
         let what = match head {
             [1, 0, 0, 0, 0, 0, 0, 0] => AttachmentKind::Resource,

@@ -14,6 +14,7 @@ use crate::limits::{MAX_BODY, MAX_UNFINISHED, MAX_UNFINISHED_COUNT};
 pub struct Inbox {
     buffer: BytesMut,
     unfinished: HashMap<(Kind, u64, u32), Unfinished>,
+    /// What the unfinished messages cost to hold.
     held: usize,
 }
 
@@ -55,14 +56,19 @@ impl Inbox {
 
     fn join(&mut self, mut frame: Frame) -> Result<Option<Frame>, ProtocolError> {
         let (more, continued) = (frame.flags & MORE != 0, frame.flags & CONTINUED != 0);
-        if !more && !continued {
-            return Ok(Some(frame));
-        }
         let key = (frame.kind, frame.call, frame.stream);
+        if !more && !continued {
+            return if self.unfinished.is_empty() || !self.unfinished.contains_key(&key) {
+                Ok(Some(frame))
+            } else {
+                Err(ProtocolError::Continuation(frame.kind))
+            };
+        }
         if continued {
             let entry = self
                 .unfinished
                 .get_mut(&key)
+                .filter(|begun| begun.frame.items == frame.items)
                 .ok_or(ProtocolError::Continuation(frame.kind))?;
             bound("body", entry.body.len() + frame.body.len(), MAX_BODY)?;
             bound(
@@ -78,25 +84,25 @@ impl Inbox {
             let Some(done) = self.unfinished.remove(&key) else {
                 return Err(ProtocolError::Continuation(frame.kind));
             };
-            self.held -= done.body.len();
+            self.held -= done.frame.weight() + done.body.len();
             return Ok(Some(Frame {
                 flags: 0,
                 body: done.body.freeze(),
                 ..done.frame
             }));
         }
-        bound(
-            "unfinished messages",
-            self.held + frame.body.len(),
-            MAX_UNFINISHED,
-        )?;
+        let weight = frame.weight();
+        bound("unfinished messages", self.held + weight, MAX_UNFINISHED)?;
         bound(
             "count of unfinished messages",
             self.unfinished.len() + 1,
             MAX_UNFINISHED_COUNT,
         )?;
-        self.held += frame.body.len();
-        let body = BytesMut::from(std::mem::replace(&mut frame.body, Bytes::new()));
+        self.held += weight;
+        // Copies, so that what is held does not keep the read buffer from being used again.
+        let body = BytesMut::from(&frame.body[..]);
+        frame.body = Bytes::new();
+        frame.routing = Bytes::copy_from_slice(&frame.routing);
         let kind = frame.kind;
         match self.unfinished.insert(key, Unfinished { frame, body }) {
             Some(_) => Err(ProtocolError::Continuation(kind)),
@@ -115,3 +121,6 @@ fn bound(what: &'static str, length: usize, limit: usize) -> Result<(), Protocol
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,9 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::cbor::Limits;
 use crate::frame::{Kind, ProtocolError};
-use crate::outcome::{decode, encode};
+use crate::outcome::{decode_within, encode};
 
 /// Types a descriptor may hold.
 pub const MAX_TYPES: usize = 100_000;
@@ -17,6 +18,14 @@ pub const MAX_TYPES: usize = 100_000;
 pub const MAX_FUNCTIONS: usize = 10_000;
 /// How deep types may nest.
 pub const MAX_DEPTH: u32 = 64;
+/// What a type, or the types of a function together, may come to when every type is written out
+/// wherever it is named: bytes, roughly. The engine's own bound is a million types.
+pub const MAX_EXPANDED: u64 = 16 << 20;
+/// What the encoded descriptor may cost its reader, before any of it is kept.
+const LIMITS: Limits = Limits {
+    depth: 16,
+    elements: 1 << 20,
+};
 
 /// Index of a type in [`Interface::types`]. A type names only types before it.
 pub type TypeId = u32;
@@ -146,7 +155,7 @@ impl Interface {
 
     /// A descriptor from untrusted bytes, with every bound and index checked.
     pub fn decode(bytes: &[u8]) -> Result<Interface, ProtocolError> {
-        let interface: Interface = decode(Kind::Compiled, bytes)?;
+        let interface: Interface = decode_within(Kind::Compiled, bytes, LIMITS)?;
         interface.check().map_err(|why| ProtocolError::Body {
             kind: Kind::Compiled,
             why: why.to_owned(),
@@ -158,12 +167,18 @@ impl Interface {
         if self.types.len() > MAX_TYPES || self.functions.len() > MAX_FUNCTIONS {
             return Err("too many types or functions");
         }
-        let mut depths: Vec<u32> = Vec::with_capacity(self.types.len());
+        // Depth and expanded size of each type so far: a few types that each name the one before
+        // twice would make a text without end.
+        let mut sizes: Vec<(u32, u64)> = Vec::with_capacity(self.types.len());
         for ty in &self.types {
             let mut depth = 0;
+            let mut expanded = ty.own_size();
             let mut known = true;
-            ty.each_child(&mut |child| match depths.get(child as usize) {
-                Some(below) => depth = depth.max(below + 1),
+            ty.each_child(&mut |child| match sizes.get(child as usize) {
+                Some((below, size)) => {
+                    depth = depth.max(below + 1);
+                    expanded = expanded.saturating_add(*size);
+                }
                 None => known = false,
             });
             if !known {
@@ -172,13 +187,22 @@ impl Interface {
             if depth > MAX_DEPTH {
                 return Err("types nested too deep");
             }
-            depths.push(depth);
+            if expanded > MAX_EXPANDED {
+                return Err("a type that is too large when written out");
+            }
+            sizes.push((depth, expanded));
         }
-        let known = |id: TypeId| (id as usize) < self.types.len();
         for function in &self.functions {
             let params = function.params.iter().map(|(_, id)| *id);
-            if !params.chain(function.result).all(known) {
-                return Err("a function that names an unknown type");
+            let mut expanded = 0u64;
+            for id in params.chain(function.result) {
+                match sizes.get(id as usize) {
+                    Some((_, size)) => expanded = expanded.saturating_add(*size),
+                    None => return Err("a function that names an unknown type"),
+                }
+            }
+            if expanded > MAX_EXPANDED {
+                return Err("a function whose types are too large when written out");
             }
         }
         Ok(())
@@ -448,6 +472,29 @@ impl Function {
 }
 
 impl Type {
+    /// The bytes this type takes where it is written out, without those of the types it names.
+    fn own_size(&self) -> u64 {
+        let named = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+        let texts = match self {
+            Type::Record { name, fields } => {
+                named(name)
+                    + fields
+                        .iter()
+                        .map(|(field, _)| field.len() + 4)
+                        .sum::<usize>()
+            }
+            Type::Variant { name, cases } => {
+                named(name) + cases.iter().map(|(case, _)| case.len() + 4).sum::<usize>()
+            }
+            Type::Enum { name, cases: words } | Type::Flags { name, flags: words } => {
+                named(name) + words.iter().map(|word| word.len() + 2).sum::<usize>()
+            }
+            Type::Own(name) | Type::Borrow(name) => name.len(),
+            _ => 0,
+        };
+        8 + texts as u64
+    }
+
     /// Calls `visit` with each type this one names.
     pub fn each_child(&self, visit: &mut dyn FnMut(TypeId)) {
         match self {

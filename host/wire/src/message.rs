@@ -320,6 +320,38 @@ impl Kind {
         )
     }
 
+    /// Whether a message of this kind opens its call at the peer: what names the call comes behind.
+    pub(crate) fn opens_call(self) -> bool {
+        matches!(self, Kind::Call | Kind::Dispatch)
+    }
+
+    /// Which numbers of the header mean something: call, stream, items. The others are zero.
+    fn numbers(self, link: Link) -> (bool, bool, bool) {
+        match self {
+            Kind::Hello
+            | Kind::Welcome
+            | Kind::Refused
+            | Kind::Release
+            | Kind::Start
+            | Kind::Ready
+            | Kind::Failed
+            | Kind::Drain
+            | Kind::Compiled => (false, false, false),
+            Kind::Log => (link != Link::HostToClient, false, false),
+            Kind::Request
+            | Kind::Response
+            | Kind::Call
+            | Kind::Dispatch
+            | Kind::Cancel
+            | Kind::Outcome
+            | Kind::Ended
+            | Kind::Ping
+            | Kind::Pong => (true, false, false),
+            Kind::End | Kind::Close | Kind::Callback | Kind::Answer => (true, true, false),
+            Kind::Items | Kind::Credit => (true, true, true),
+        }
+    }
+
     fn crosses(self, link: Link) -> bool {
         use Link::{
             ClientToHost as Up, HostToClient as Down, HostToWorker as In, WorkerToHost as Out,
@@ -372,6 +404,10 @@ impl Message {
         let mut take = Take::new(kind, routing);
         if (!attachments.is_empty() && !carries_value) || (!body.is_empty() && !carries_body) {
             return Err(take.wrong("body or attachments where none belong"));
+        }
+        let (has_call, has_stream, has_items) = kind.numbers(link);
+        if (call != 0 && !has_call) || (stream != 0 && !has_stream) || (items != 0 && !has_items) {
+            return Err(take.wrong("a number where none belongs"));
         }
         let value = Value { body, attachments };
         let message = match kind {
@@ -468,6 +504,7 @@ impl Message {
                 failure: if take.flag()? {
                     Some(take_routed(&mut take, value)?)
                 } else {
+                    take.nothing(&value)?;
                     None
                 },
             },
@@ -498,10 +535,15 @@ impl Message {
                 callback: stream,
                 answer: match take.u8()? {
                     0 => Answer::Value(value.body),
-                    1 => Answer::Failed(take.text()?),
-                    2 => Answer::Unheard,
-                    3 => Answer::Gone,
-                    _ => return Err(take.wrong("unknown kind of answer")),
+                    other => {
+                        take.nothing(&value)?;
+                        match other {
+                            1 => Answer::Failed(take.text()?),
+                            2 => Answer::Unheard,
+                            3 => Answer::Gone,
+                            _ => return Err(take.wrong("unknown kind of answer")),
+                        }
+                    }
                 },
             },
             Kind::Release => Message::Release {
@@ -539,7 +581,7 @@ impl Message {
             routing: put.done(),
             ..Frame::new(kind, call)
         };
-        let put = Put::default;
+        let put = Put::new;
         match self {
             Message::Hello {
                 major,
@@ -744,6 +786,26 @@ impl Message {
     }
 }
 
+impl Take {
+    /// The routing section says that there is no value.
+    fn nothing(&self, value: &Value) -> Result<(), ProtocolError> {
+        if value.body.is_empty() {
+            self.no_attachments(value)
+        } else {
+            Err(self.wrong("a body where none belongs"))
+        }
+    }
+
+    /// The routing section says that the body names nothing.
+    fn no_attachments(&self, value: &Value) -> Result<(), ProtocolError> {
+        if value.attachments.is_empty() {
+            Ok(())
+        } else {
+            Err(self.wrong("attachments where none belong"))
+        }
+    }
+}
+
 impl Frame {
     fn with_value(self, value: Value) -> Frame {
         Frame {
@@ -771,6 +833,13 @@ fn put_routed(put: Put, routed: &Routed) -> Put {
 
 fn take_routed(take: &mut Take, value: Value) -> Result<Routed, ProtocolError> {
     let code = OutcomeCode::from_byte(take.u8()?).ok_or_else(|| take.wrong("unknown outcome"))?;
+    match code {
+        OutcomeCode::Returned | OutcomeCode::Raised => {}
+        OutcomeCode::Trapped | OutcomeCode::Faulted | OutcomeCode::Denied => {
+            take.no_attachments(&value)?;
+        }
+        OutcomeCode::Cancelled | OutcomeCode::TimedOut => take.nothing(&value)?,
+    }
     Ok(Routed {
         code,
         dispatched: take.flag()?,

@@ -1,31 +1,45 @@
 //! From messages to the bytes to write.
 //!
 //! Owns: coalescing small messages into one buffer, and cutting long bodies into pieces that take
-//! turns. Messages of one call keep their order; others pass a long one by.
+//! turns, never more of them at once than the peer's [`crate::Inbox`] holds. Messages of one call
+//! keep their order; others pass a long one by.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use crate::frame::{CONTINUED, Frame, HEADER, MORE, ProtocolError};
-use crate::limits::{MAX_ATTACHMENTS, MAX_BODY, MAX_PIECE, MAX_ROUTING};
+use crate::frame::{CONTINUED, Frame, Kind, MORE, ProtocolError};
+use crate::limits::{
+    MAX_ATTACHMENTS, MAX_BODY, MAX_PIECE, MAX_ROUTING, MAX_UNFINISHED, MAX_UNFINISHED_COUNT,
+};
 use crate::message::Message;
+
+/// A message is long where it is over a piece, so the bound on bytes keeps the one on messages too.
+const _: () = assert!(MAX_UNFINISHED / MAX_PIECE < MAX_UNFINISHED_COUNT);
 
 /// The write half of a connection, without the socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Encoded, to be written as it is.
     ready: Vec<u8>,
-    /// Calls with a long body under way, each with what waits behind it.
-    lanes: VecDeque<Lane>,
+    /// Calls with a long message that is not yet whole at the peer.
+    lanes: HashMap<u64, Lane>,
+    /// The lanes whose turns come round.
+    begun: VecDeque<u64>,
+    /// The lanes that wait until the peer has room for them, oldest first.
+    next: VecDeque<u64>,
+    /// What the peer may have to hold of the lanes that have begun.
+    unfinished: usize,
     /// Bytes that wait in the lanes.
     waiting: usize,
 }
 
+/// A long message, and what came for the same call since, in order.
 #[derive(Debug)]
 struct Lane {
-    call: u64,
     queue: VecDeque<Frame>,
     /// How much of the first frame's body is written.
     sent: usize,
+    /// What the peer may have to hold of the first frame; 0 where it has not begun, or is short.
+    cost: usize,
 }
 
 impl Outbox {
@@ -46,20 +60,27 @@ impl Outbox {
                 });
             }
         }
-        let lane = self.lanes.iter_mut().find(|lane| lane.call == frame.call);
+        let is_long = frame.body.len() > MAX_PIECE;
+        let lane = if self.lanes.is_empty() {
+            None
+        } else {
+            self.lanes.get_mut(&frame.call)
+        };
         match lane {
-            Some(lane) if !frame.kind.passes_by() => {
-                self.waiting += frame.body.len() + HEADER;
+            Some(lane) if lane.holds_back(frame.kind) => {
+                self.waiting += frame.weight();
                 lane.queue.push_back(frame);
             }
-            _ if frame.body.len() > MAX_PIECE => {
-                self.waiting += frame.body.len() + HEADER;
+            None if is_long => {
+                self.waiting += frame.weight();
+                self.next.push_back(frame.call);
                 let (call, queue) = (frame.call, VecDeque::from([frame]));
-                self.lanes.push_back(Lane {
-                    call,
+                let lane = Lane {
                     queue,
                     sent: 0,
-                });
+                    cost: 0,
+                };
+                self.lanes.insert(call, lane);
             }
             _ => frame.put(0, &frame.body, &mut self.ready),
         }
@@ -75,17 +96,16 @@ impl Outbox {
         } else {
             buffer.append(&mut self.ready);
         }
-        for _ in 0..self.lanes.len() {
-            if buffer.len() >= 4 * MAX_PIECE {
+        self.begin();
+        for turn in 0..self.begun.len() {
+            // However much is short, a long one gets on.
+            if turn > 0 && buffer.len() >= 4 * MAX_PIECE {
                 break;
             }
-            let Some(mut lane) = self.lanes.pop_front() else {
+            let Some(call) = self.begun.pop_front() else {
                 break;
             };
-            self.waiting -= lane.step(buffer);
-            if !lane.queue.is_empty() {
-                self.lanes.push_back(lane);
-            }
+            self.turn(call, buffer);
         }
         buffer.len() > before
     }
@@ -99,38 +119,71 @@ impl Outbox {
     pub fn len(&self) -> usize {
         self.ready.len() + self.waiting
     }
+
+    /// Lets lanes begin for as long as the peer has room for all of them, whole.
+    fn begin(&mut self) {
+        while let Some(&call) = self.next.front() {
+            if let Some(lane) = self.lanes.get_mut(&call)
+                && let Some(first) = lane.queue.front()
+            {
+                let cost = if first.body.len() > MAX_PIECE {
+                    first.weight()
+                } else {
+                    0
+                };
+                if self.unfinished + cost > MAX_UNFINISHED {
+                    return;
+                }
+                lane.cost = cost;
+                self.unfinished += cost;
+                self.begun.push_back(call);
+            }
+            self.next.pop_front();
+        }
+    }
+
+    /// Writes a piece of a lane that has begun, and where that is the last of its message, what is
+    /// short behind it, as long as all of it is no more than a piece.
+    fn turn(&mut self, call: u64, buffer: &mut Vec<u8>) {
+        let Some(lane) = self.lanes.get_mut(&call) else {
+            return;
+        };
+        let start = buffer.len();
+        while let Some(frame) = lane.queue.front() {
+            let rest = frame.body.len() - lane.sent;
+            let piece = rest.min(MAX_PIECE);
+            let overhead = frame.weight() - frame.body.len();
+            let written = buffer.len() - start;
+            if written > 0 && written + overhead + piece > MAX_PIECE {
+                self.next.push_back(call);
+                return;
+            }
+            let continued = if lane.sent == 0 { 0 } else { CONTINUED };
+            let more = if rest > piece { MORE } else { 0 };
+            let body = &frame.body[lane.sent..lane.sent + piece];
+            frame.put(continued | more, body, buffer);
+            self.waiting -= piece;
+            if more != 0 {
+                lane.sent += piece;
+                self.begun.push_back(call);
+                return;
+            }
+            self.waiting -= overhead;
+            self.unfinished -= std::mem::take(&mut lane.cost);
+            lane.sent = 0;
+            lane.queue.pop_front();
+        }
+        self.lanes.remove(&call);
+    }
 }
 
 impl Lane {
-    /// Writes one piece, and every short message behind it that is then due.
-    fn step(&mut self, buffer: &mut Vec<u8>) -> usize {
-        let mut released = 0;
-        while let Some(frame) = self.queue.front() {
-            let rest = frame.body.len() - self.sent;
-            let piece = rest.min(MAX_PIECE);
-            let first = if self.sent == 0 { 0 } else { CONTINUED };
-            let more = if rest > piece { MORE } else { 0 };
-            frame.put(
-                first | more,
-                &frame.body[self.sent..self.sent + piece],
-                buffer,
-            );
-            released += piece;
-            if more != 0 {
-                self.sent += piece;
-                break;
-            }
-            self.sent = 0;
-            released += HEADER;
-            self.queue.pop_front();
-            if self
-                .queue
-                .front()
-                .is_some_and(|next| next.body.len() > MAX_PIECE)
-            {
-                break;
-            }
+    /// Whether a message of this kind waits for what is queued before it.
+    fn holds_back(&self, kind: Kind) -> bool {
+        match kind {
+            // The peer does not know what to cancel before the call is there.
+            Kind::Cancel => self.queue.iter().any(|frame| frame.kind.opens_call()),
+            kind => !kind.passes_by(),
         }
-        released
     }
 }

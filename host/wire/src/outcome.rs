@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::cbor::Limits;
 use crate::frame::{Attachment, Kind, ProtocolError};
 
 /// The one terminal outcome of an accepted call.
@@ -259,8 +260,16 @@ pub(crate) fn decode<T: for<'de> Deserialize<'de>>(
     kind: Kind,
     body: &[u8],
 ) -> Result<T, ProtocolError> {
+    decode_within(kind, body, Limits::default())
+}
+
+/// [`decode`], with bounds of its own: each value may take many times its bytes in memory.
+pub(crate) fn decode_within<T: for<'de> Deserialize<'de>>(
+    kind: Kind,
+    body: &[u8],
+    limits: Limits,
+) -> Result<T, ProtocolError> {
     let wrong = |why: String| ProtocolError::Body { kind, why };
-    crate::cbor::validate(body, crate::cbor::Limits::default())
-        .map_err(|error| wrong(error.to_string()))?;
+    crate::cbor::validate(body, limits).map_err(|error| wrong(error.to_string()))?;
     ciborium::from_reader(body).map_err(|error| wrong(error.to_string()))
 }

@@ -6,10 +6,14 @@ use crate::frame::{Kind, ProtocolError};
 use crate::limits::MAX_TEXT;
 
 /// Writes a routing section.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Put(Vec<u8>);
 
 impl Put {
+    pub(crate) fn new() -> Put {
+        Put(Vec::with_capacity(64))
+    }
+
     pub(crate) fn u8(mut self, value: u8) -> Put {
         self.0.push(value);
         self
