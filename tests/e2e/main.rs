@@ -1,5 +1,9 @@
 //! The whole path: real binaries, real sockets, real guests.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod callbacks;
 mod calls;
+mod setup;
+mod streams;
+mod types;
 mod client;
