@@ -10,6 +10,7 @@
 //! Nothing here allocates in proportion to a length it has not yet seen the bytes of.
 
 mod reader;
+mod skip;
 mod validate;
 mod writer;
 

@@ -68,7 +68,6 @@ impl Inbox {
             let entry = self
                 .unfinished
                 .get_mut(&key)
-                .filter(|begun| begun.frame.items == frame.items)
                 .ok_or(ProtocolError::Continuation(frame.kind))?;
             bound("body", entry.body.len() + frame.body.len(), MAX_BODY)?;
             bound(

@@ -201,10 +201,11 @@ fn continuations_fit_what_they_continue() {
     assert_eq!(feed(std::slice::from_ref(&last)), refused);
     assert_eq!(feed(&[middle]), refused);
     assert_eq!(feed(&[begun.clone(), last.clone(), last.clone()]), refused);
-    // Another call, stream, kind or count.
+    // Another call, stream or kind.
     assert_eq!(feed(&[begun.clone(), part(CONTINUED, 2, 1, 5)]), refused);
     assert_eq!(feed(&[begun.clone(), part(CONTINUED, 1, 2, 5)]), refused);
-    assert_eq!(feed(&[begun.clone(), part(CONTINUED, 1, 1, 6)]), refused);
+    // What else its header says does not count.
+    assert_eq!(feed(&[begun.clone(), part(CONTINUED, 1, 1, 0)]), Ok(1));
     let wrong_kind = feed(&[begun.clone(), other_kind]);
     assert_eq!(wrong_kind, Err(ProtocolError::Continuation(Kind::Callback)));
     // Begun twice, or passed by a whole one of the same key.
