@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod echo;
+mod ends;
 mod handles;
 mod oracle;
 mod refused;

@@ -1,129 +1,15 @@
 //! Streams and futures of any type, through a guest that copies what it reads to what it writes.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-
 use bytes::Bytes;
 use proc_host_wire::AttachmentKind;
 use proc_host_wire::cbor::{Limits, Reader, Writer};
 use proptest::prelude::*;
 
-use super::super::{
-    Attachment, CheckedItems, Credit, Future, ItemSink, ItemSource, Items, Stream, Wanted,
-};
+use super::super::{Attachment, Future, Stream, Wanted};
 use super::echo::{Guest, engine, run};
+use super::ends::{Ends, Sink, Source};
 use super::types::{Random, Ty, any_type};
 use super::wat;
-
-/// Both ends of a wire that is not there.
-#[derive(Default)]
-struct Shared {
-    input: VecDeque<CheckedItems>,
-    input_ended: bool,
-    input_waker: Option<Waker>,
-    source_dropped: bool,
-    output: Vec<u8>,
-    count: usize,
-    pushes: Vec<usize>,
-    credit: usize,
-    bytes: usize,
-    closed: bool,
-    sink_waker: Option<Waker>,
-    sink_dropped: bool,
-}
-
-#[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Shared>>);
-
-struct Source(Ends);
-struct Sink(Ends);
-
-impl ItemSource for Source {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CheckedItems>> {
-        let mut shared = self.0.0.lock().unwrap();
-        match shared.input.pop_front() {
-            Some(items) => Poll::Ready(Some(items)),
-            None if shared.input_ended => Poll::Ready(None),
-            None => {
-                shared.input_waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.0.0.lock().unwrap().source_dropped = true;
-    }
-}
-
-impl ItemSink for Sink {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Credit>> {
-        let mut shared = self.0.0.lock().unwrap();
-        match shared.credit {
-            _ if shared.closed => Poll::Ready(None),
-            0 => {
-                shared.sink_waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            items => Poll::Ready(Some(Credit {
-                items,
-                bytes: shared.bytes,
-            })),
-        }
-    }
-
-    fn push(&mut self, items: Items) {
-        let mut shared = self.0.0.lock().unwrap();
-        assert!(
-            items.count > 0 && items.count <= shared.credit,
-            "credit overrun"
-        );
-        shared.credit -= items.count;
-        shared.count += items.count;
-        shared.pushes.push(items.count);
-        shared.output.extend(items.body);
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.0.0.lock().unwrap().sink_dropped = true;
-    }
-}
-
-impl Ends {
-    fn grant(&self, items: usize) {
-        let mut shared = self.0.lock().unwrap();
-        shared.credit += items;
-        shared.sink_waker.take().into_iter().for_each(Waker::wake);
-    }
-
-    fn feed(&self, items: CheckedItems, ended: bool) {
-        let mut shared = self.0.lock().unwrap();
-        shared.input.push_back(items);
-        shared.input_ended = ended;
-        shared.input_waker.take().into_iter().for_each(Waker::wake);
-    }
-
-    fn close(&self) {
-        let mut shared = self.0.lock().unwrap();
-        shared.closed = true;
-        shared.sink_waker.take().into_iter().for_each(Waker::wake);
-    }
-
-    async fn until(&self, done: impl Fn(&Shared) -> bool) {
-        for _ in 0..100_000 {
-            if done(&self.0.lock().unwrap()) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-        panic!("not reached");
-    }
-}
 
 fn tagged(tag: u64) -> Bytes {
     let mut body = Vec::new();
