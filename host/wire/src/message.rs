@@ -80,6 +80,8 @@ pub struct Call {
 pub struct Dispatch {
     /// Chosen by the host; not in use on this worker.
     pub call: u64,
+    /// What people know the call by: log and guests show it.
+    pub number: u64,
     /// Index of the module in the worker's start.
     pub module: u32,
     /// Index of the function in the module's interface.
@@ -470,6 +472,7 @@ impl Message {
             }),
             Kind::Dispatch => Message::Dispatch(Dispatch {
                 call,
+                number: take.u64()?,
                 module: take.u32()?,
                 function: take.u32()?,
                 deadline: take.option_u64()?,
@@ -661,6 +664,7 @@ impl Message {
             }
             Message::Dispatch(call) => {
                 let routing = put()
+                    .u64(call.number)
                     .u32(call.module)
                     .u32(call.function)
                     .option_u64(call.deadline)

@@ -33,6 +33,8 @@ pub(crate) type Calls = Mutex<HashMap<u64, Arc<Call>>>;
 pub(crate) struct Call {
     /// The host's id for it.
     pub(crate) id: u64,
+    /// What people know it by.
+    pub(crate) number: u64,
     /// Index of the module.
     pub(crate) module: u32,
     /// Index of the function.
@@ -84,6 +86,7 @@ pub(crate) struct LogBudget {
 #[derive(Debug)]
 pub(crate) struct CallSpec {
     pub(crate) id: u64,
+    pub(crate) number: u64,
     pub(crate) module: u32,
     pub(crate) function: u32,
     pub(crate) deadline: Option<Instant>,
@@ -96,6 +99,7 @@ impl Call {
     pub(crate) fn new(spec: CallSpec, link: Arc<Link>, all: &Arc<Calls>) -> Arc<Call> {
         let call = Arc::new(Call {
             id: spec.id,
+            number: spec.number,
             module: spec.module,
             function: spec.function,
             deadline: spec.deadline,

@@ -94,6 +94,7 @@ impl Host {
         self.calls += 1;
         self.send(Message::Dispatch(Dispatch {
             call: self.calls,
+            number: self.calls,
             module: 0,
             function,
             deadline: deadline.map(|deadline| deadline.as_micros().try_into().unwrap()),

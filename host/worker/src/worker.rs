@@ -134,6 +134,7 @@ impl Worker {
     fn dispatch(&self, dispatch: Dispatch) {
         let Dispatch {
             call,
+            number,
             module,
             function,
             deadline,
@@ -155,6 +156,7 @@ impl Worker {
         };
         let spec = CallSpec {
             id: call,
+            number,
             module,
             function,
             deadline,

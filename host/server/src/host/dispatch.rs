@@ -87,6 +87,7 @@ impl Host {
         let left = call.deadline.map(|deadline| deadline - self.now.time);
         let dispatch = Dispatch {
             call: id.raw(),
+            number: call.number,
             module: u32::try_from(module).unwrap_or(u32::MAX),
             function: call.function,
             deadline: left.map(|left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX)),

@@ -198,6 +198,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Link, Message)> {
             In,
             Message::Dispatch(Dispatch {
                 call: 7,
+                number: 3,
                 module: 1,
                 function: 2,
                 deadline: Some(29_999_999),

@@ -396,11 +396,12 @@ fn call() -> BoxedStrategy<Call> {
 }
 
 fn dispatch() -> BoxedStrategy<Dispatch> {
-    let place = any::<(u64, u32, u32, Option<u64>, bool)>();
+    let place = any::<(u64, u64, u32, u32, Option<u64>, bool)>();
     (place, window(), value())
         .prop_map(
-            |((call, module, function, deadline, listens), window, arguments)| Dispatch {
+            |((call, number, module, function, deadline, listens), window, arguments)| Dispatch {
                 call,
+                number,
                 module,
                 function,
                 deadline,

@@ -17,7 +17,7 @@ struct CallInfo {
 
 pub(super) fn add(linker: &mut LinkerInstance<'_, Data>) -> Result<()> {
     linker.func_wrap("current", |mut store: StoreContextMut<'_, Data>, (): ()| {
-        let call = running(&mut store).map_or(0, |call| call.id);
+        let call = running(&mut store).map_or(0, |call| call.number);
         let module = &store.data().module;
         let info = CallInfo {
             pool: module.place.pool.clone(),
