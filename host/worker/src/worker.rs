@@ -179,6 +179,10 @@ impl Worker {
                 return self.refuse(call, Denied::new(DeniedReason::BadArguments, message));
             }
         };
+        if arguments_checked.wanted().count() != arguments.attachments.len() {
+            let message = format!("an attachment that no argument names; the function is `{text}`");
+            return self.refuse(call, Denied::new(DeniedReason::BadArguments, message));
+        }
         let call = Call::new(spec, self.link.clone(), &self.calls);
         let attachments = arguments.attachments;
         self.place(
