@@ -66,8 +66,8 @@ async fn examine(path: &Path) -> Result<ModuleInfo, Failed> {
     host.examine(&name, component)
         .await
         .map_err(|error| match error {
-            RequestError::Refused(why) if !why.contains(&name) => {
-                Failed::new(Exit::General, format!("{}: {why}", path.display()))
+            RequestError::Refused(_) | RequestError::TooLarge(_) => {
+                Failed::new(Exit::General, format!("{}: {error}", path.display()))
             }
             error => error.into(),
         })

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::connect::Which;
 use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::failure::{Failed, Outcome};
 use crate::output;
 
 /// Load components into a pool of a running host, replacing those of the same name.
@@ -49,10 +49,12 @@ impl Load {
             Mode::PerCall => Instances::PerCall,
         });
         let mut modules = Vec::new();
-        for path in self.files {
-            let name = module_name(&path)?;
-            let component =
-                std::fs::read(&path).map_err(|source| RequestError::File { path, source })?;
+        for path in &self.files {
+            let name = module_name(path)?;
+            let component = std::fs::read(path).map_err(|source| RequestError::File {
+                path: path.clone(),
+                source,
+            })?;
             let options = ModuleOptions {
                 instances,
                 ..ModuleOptions::default()
@@ -61,12 +63,35 @@ impl Load {
         }
         let names: Vec<String> = modules.iter().map(|(name, ..)| name.clone()).collect();
         let host = self.which.connect().await?;
-        host.pool(&self.pool).load(modules).await?;
+        let loaded = host.pool(&self.pool).load(modules).await;
+        loaded.map_err(|error| with_files(error, &names, &self.files))?;
         if self.json {
             output::json(&json!({ "pool": self.pool, "loaded": names }))?;
         } else {
             output::line(&format!("loaded {} into {}", names.join(", "), self.pool))?;
         }
         Ok(Exit::Success)
+    }
+}
+
+/// What went wrong, by the files that the user knows the modules by.
+fn with_files(error: RequestError, names: &[String], files: &[PathBuf]) -> Failed {
+    let file = |name: &str| {
+        let at = names.iter().position(|known| known == name)?;
+        Some(files[at].display().to_string())
+    };
+    match error {
+        RequestError::Refused(why) => {
+            let lines = why.lines().map(|line| match line.split_once(": ") {
+                Some((name, why)) => format!("{}: {why}", file(name).as_deref().unwrap_or(name)),
+                None => line.to_owned(),
+            });
+            Failed::new(Exit::General, lines.collect::<Vec<_>>().join("\n"))
+        }
+        RequestError::TooLarge(why) => {
+            let files: Vec<String> = names.iter().filter_map(|name| file(name)).collect();
+            Failed::new(Exit::General, format!("{}: {why}", files.join(", ")))
+        }
+        error => error.into(),
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use proc_host_client::{Instances, default_socket};
 use proc_host_jail::{Launcher, Layers};
 use proc_host_server::config::modules_at;
-use proc_host_server::{Config, Options, PoolConfig, Ready, StopSource};
+use proc_host_server::{Config, ModuleConfig, Options, PoolConfig, Ready, StopSource};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -134,9 +134,20 @@ impl Run {
         if named.is_empty() {
             named = options.pools.iter().map(|pool| pool.name.clone()).collect();
         }
+        let mut given: Vec<ModuleConfig> = Vec::new();
         for path in &self.modules {
-            let modules =
+            let mut modules =
                 modules_at(path).map_err(|error| Failed::new(Exit::General, error.to_string()))?;
+            // The same file twice is one module; of two of a name none goes over the other.
+            modules.retain(|module| given.iter().all(|other| other.file != module.file));
+            for module in &modules {
+                if let Some(other) = given.iter().find(|other| other.name == module.name) {
+                    let (file, other) = (module.file.display(), other.file.display());
+                    let why = format!("{file}: there is already a module {}: {other}", module.name);
+                    return Err(Failed::new(Exit::General, why));
+                }
+            }
+            given.extend(modules.iter().cloned());
             for pool in options
                 .pools
                 .iter_mut()
