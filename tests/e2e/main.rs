@@ -3,7 +3,10 @@
 
 mod callbacks;
 mod calls;
+mod client;
+mod instances;
+mod modules;
 mod setup;
 mod streams;
+mod traps;
 mod types;
-mod client;
