@@ -170,7 +170,8 @@ pub(crate) fn running(store: &mut StoreContextMut<'_, Data>) -> Option<Arc<Call>
         .cloned()
 }
 
-/// Each tick of running code: it yields, unless its time is up.
+/// Each tick of running code: it yields, unless its time is up. It yields to the runtime and not
+/// just to its neighbours, so that calls that have arrived meanwhile are heard.
 fn at_tick(mut store: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
     if let Some(call) = running(&mut store)
         && let Some(stop) = overrun(&call, Instant::now())
@@ -178,7 +179,8 @@ fn at_tick(mut store: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadl
         store.data_mut().stopped = Some((call, stop));
         return Ok(UpdateDeadline::Interrupt);
     }
-    Ok(UpdateDeadline::Yield(1))
+    let turn = Box::pin(tokio::task::yield_now());
+    Ok(UpdateDeadline::YieldCustom(1, turn))
 }
 
 /// Whether code of `call` must not go on.
