@@ -5,6 +5,7 @@ mod callbacks;
 mod calls;
 mod client;
 mod instances;
+mod limits;
 mod modules;
 mod setup;
 mod streams;
