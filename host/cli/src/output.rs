@@ -67,6 +67,19 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), ReaderGon
         .try_for_each(|row| print(&mut row.iter().map(String::as_str)))
 }
 
+/// Text of a guest's, with the characters that would command the terminal written out.
+pub(crate) fn tame(text: &str) -> String {
+    let mut tame = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => tame.push(c),
+            c if c.is_control() => tame.extend(c.escape_default()),
+            c => tame.push(c),
+        }
+    }
+    tame
+}
+
 /// Writes a note to standard error.
 pub(crate) fn note(text: &str) {
     // Where nobody listens, nobody is told.
@@ -90,6 +103,7 @@ pub(crate) fn failed(failed: &Failed, as_json: bool) {
 }
 
 fn marked(word: &str, colour: &str, text: &str) {
+    let text = tame(text);
     if colours(&io::stderr()) {
         note(&format!("\x1b[1;{colour}m{word}\x1b[0m {text}"));
     } else {
@@ -108,5 +122,18 @@ pub(crate) fn dim(text: &str) -> String {
         format!("\x1b[2m{text}\x1b[0m")
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_commands_the_terminal() {
+        assert_eq!(
+            tame("a\u{1b}[31m\u{9b}b\r\0\tß\n"),
+            "a\\u{1b}[31m\\u{9b}b\\r\\u{0}\tß\n"
+        );
     }
 }

@@ -61,12 +61,12 @@ impl Logs {
 
 /// Where an entry comes from, and its line.
 pub(crate) fn plain(entry: &LogEntry) -> String {
-    format!("{}{}", source(entry), entry.text)
+    format!("{}{}", source(entry), output::tame(&entry.text))
 }
 
 fn text(entry: &LogEntry) -> String {
     let head = format!("{} {:<6} ", timestamp(entry.time_ms), entry.level.as_str());
-    format!("{}{}{}", output::dim(&head), source(entry), entry.text)
+    format!("{}{}", output::dim(&head), plain(entry))
 }
 
 /// `Workers/1 math.add #12: `, as far as it is known.
