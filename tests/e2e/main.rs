@@ -5,6 +5,7 @@ mod bad_input;
 mod callbacks;
 mod calls;
 mod client;
+mod commands;
 mod instances;
 mod limits;
 mod logs;

@@ -57,14 +57,16 @@ pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What `ps` says of the workers of the first pool.
+/// What `ps` says of the workers of the pool `Workers`.
 #[track_caller]
 pub(crate) fn workers(host: &Host) -> Vec<Value> {
     let pools = json(&host.run(&["ps", "--json"]).ok());
-    pools[0]["workers"].as_array().unwrap().clone()
+    let mut pools = pools.as_array().unwrap().iter();
+    let pool = pools.find(|pool| pool["name"] == "Workers").unwrap();
+    pool["workers"].as_array().unwrap().clone()
 }
 
-/// The calls that run in the first pool.
+/// The calls that run in the pool `Workers`.
 #[track_caller]
 pub(crate) fn running(host: &Host) -> u64 {
     workers(host)
