@@ -189,11 +189,21 @@ impl Host {
             return;
         };
         load.set = None;
+        let pool = load.pool;
         for item in &mut load.items {
             let is_in = |module: &Arc<Module>| modules.iter().any(|m| Arc::ptr_eq(m, module));
             if matches!(&item.state, State::Compiled(module) if is_in(module) || modules.is_empty())
             {
                 item.state = State::Loaded;
+            }
+        }
+        for module in &modules {
+            for function in &module.compiled.interface.functions {
+                if let Some(why) = &function.unsupported {
+                    let (name, function) = (&module.name, function.qualified());
+                    let text = format!("{name}.{function} cannot be called: {why}");
+                    self.note_pool(pool, Level::Warn, text);
+                }
             }
         }
         self.advance(id);
