@@ -350,3 +350,28 @@ fn without_a_host_the_socket_that_was_tried_is_named() {
         );
     }
 }
+
+#[test]
+fn a_second_interrupt_gives_a_call_up() {
+    let host = host(&["sleepers"]);
+    let call = [
+        "call",
+        "Workers",
+        "sleepers.sleep(3600000)",
+        "--timeout",
+        "none",
+    ];
+    let mut call = Spawned::new(&mut host.command(&call));
+    eventually("it runs", || running(&host) == 1);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(host.pid()).unwrap()).unwrap();
+    // A host that is halted does not tell that the call is cancelled.
+    rustix::process::kill_process(pid, Signal::STOP).unwrap();
+    eventually("it has given up", || {
+        call.signal(Signal::INT);
+        call.has_ended()
+    });
+    rustix::process::kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(call.finish().fails(14), "error: interrupted\n");
+    eventually("no call is left", || running(&host) == 0);
+    host.stop();
+}

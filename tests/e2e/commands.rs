@@ -70,14 +70,9 @@ fn only_the_user_may_talk_to_the_host() {
     let folder = tempfile::tempdir().unwrap();
     let sockets = folder.path().join("sockets");
     let math = text(&guest("math"));
-    let mut host = Spawned::new(&mut proc_host(&[
-        "run",
-        "--pool",
-        "W=1",
-        "--sock-dir",
-        &text(&sockets),
-        &math,
-    ]));
+    let mut command = proc_host(&["run", "--pool", "W=1", "--sock-dir", &text(&sockets), &math]);
+    // What it might leave behind would be seen in the end.
+    let mut host = Spawned::new(command.env("TMPDIR", folder.path()));
     let socket = sockets.join("proc-host.sock");
     let ready = json(host.line().unwrap().strip_prefix("ready ").unwrap());
     assert_eq!(ready["socket"], text(&socket));
@@ -646,16 +641,21 @@ fn a_new_project_builds_and_runs_as_written() {
     // The versions that this repository is built with: nothing is fetched.
     fs::copy(repository("Cargo.lock"), project.join("Cargo.lock")).unwrap();
     let target = guest("math").ancestors().nth(3).unwrap().to_owned();
-    let built = run(Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--offline",
-            "--release",
-            "--target",
-            "wasm32-wasip2",
-        ])
-        .env("CARGO_TARGET_DIR", target.join("new"))
-        .current_dir(&project));
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(arguments).arg("--offline");
+        run(command
+            .env("CARGO_TARGET_DIR", target.join("new"))
+            .current_dir(&project))
+    };
+    let tested = cargo(&["test"]);
+    assert_eq!(tested.code, 0, "{}", tested.stderr);
+    assert!(
+        tested.stdout.contains("test tests::it_greets ... ok"),
+        "{}",
+        tested.stdout
+    );
+    let built = cargo(&["build", "--release", "--target", "wasm32-wasip2"]);
     assert_eq!(built.code, 0, "{}", built.stderr);
     let component = text(&target.join("new/wasm32-wasip2/release/my_guest.wasm"));
     assert_eq!(

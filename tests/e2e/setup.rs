@@ -129,6 +129,10 @@ impl Spawned {
         kill_process(pid, signal).unwrap();
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end; the output is what has not been read.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Ran {
