@@ -10,6 +10,7 @@ mod instances;
 mod limits;
 mod logs;
 mod modules;
+mod processes;
 mod setup;
 mod streams;
 mod traps;
