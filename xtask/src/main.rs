@@ -74,7 +74,14 @@ fn test(filter: &[String]) -> run::Outcome {
 fn bench(filter: &[String]) -> run::Outcome {
     guests::build()?;
     run::cargo(&["build", "--release", "--package", "proc-host"])?;
-    let mut arguments = vec!["bench", "--package", "proc-host-tests", "--"];
+    let mut arguments = vec![
+        "bench",
+        "--package",
+        "proc-host-tests",
+        "--bench",
+        "figures",
+        "--",
+    ];
     arguments.extend(filter.iter().map(String::as_str));
     run::cargo(&arguments)
 }
