@@ -74,9 +74,13 @@ impl Options {
     }
 
     /// Reads what was asked for: a call in WAVE, or a name and arguments in JSON.
-    pub(crate) fn request<'a>(&'a self, text: &'a str) -> Result<Request<'a>, TextError> {
+    pub(crate) fn request<'a>(&'a self, text: &'a str) -> Result<Request<'a>, Failed> {
         let form = match self.json.as_deref() {
             None | Some("") => Form::Wave(Expression::parse(text)?),
+            Some(_) if text.trim().trim_end_matches("()").contains('(') => {
+                return Err(Failed::usage("the arguments are given twice")
+                    .hint("where --json has them, the function has no parentheses"));
+            }
             Some(arguments) => Form::Json(arguments),
         };
         Ok(Request { text, form })
@@ -326,17 +330,13 @@ mod tests {
     #[test]
     fn json_arguments_go_with_a_bare_name() {
         let wave = options(None);
-        assert_eq!(
-            wave.request("m.f(1)").map(|r| r.target().to_owned()),
-            Ok("m.f".to_owned())
-        );
+        let names = |request: Request<'_>| request.target() == "m.f";
+        assert!(wave.request("m.f(1)").is_ok_and(names));
         assert!(wave.request("m.f").is_err());
         let json = options(Some("[1]"));
         for text in ["m.f", "m.f()", " m.f "] {
-            assert_eq!(
-                json.request(text).map(|r| r.target().to_owned()),
-                Ok("m.f".to_owned())
-            );
+            assert!(json.request(text).is_ok_and(names));
         }
+        assert!(json.request("m.f(1)").is_err());
     }
 }
