@@ -269,6 +269,10 @@ fn wrong_usage_is_told_apart_from_everything_else() {
             "--no-such-option",
         ),
         (
+            &["call", "Workers", "math.add(1, 2)", "--json", "[1, 2]"],
+            "the arguments are given twice",
+        ),
+        (
             &["exec"],
             "the component and the function to call are missing",
         ),
@@ -282,9 +286,10 @@ fn wrong_usage_is_told_apart_from_everything_else() {
     ] {
         let why = host.run(arguments).fails(2);
         assert!(
-            why.starts_with("error: ") && why.contains(what),
+            why.starts_with("error: ") || json(&why)["error"] == "usage",
             "{arguments:?}: {why}"
         );
+        assert!(why.contains(what), "{arguments:?}: {why}");
     }
     host.stop();
 }
