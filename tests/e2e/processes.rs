@@ -310,7 +310,7 @@ fn holdings(host: u32) -> (Vec<String>, usize) {
         let text = path.display().to_string();
         // Without the number that tells one socket from another.
         text.split_once(":[")
-            .map_or(text.clone(), |(kind, _)| kind.to_owned())
+            .map_or_else(|| text.clone(), |(kind, _)| kind.to_owned())
     });
     let mut kinds: Vec<String> = kinds.collect();
     kinds.sort();

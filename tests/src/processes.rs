@@ -101,6 +101,17 @@ pub fn resident(pid: u32) -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
+/// How long a process has run, in hundredths of a second.
+#[track_caller]
+pub fn processor_time(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Behind the name, which may hold anything, the twelfth and thirteenth are user's and system's.
+    let (_, fields) = text.rsplit_once(')').unwrap();
+    let fields = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+    ticks * 100 / rustix::param::clock_ticks_per_second()
+}
+
 /// What a process's descriptors are, sorted.
 #[track_caller]
 pub fn descriptors(pid: u32) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use proc_host_client::{Arguments, Bytes, DeniedReason, Event, Failure, Outcome, Pool, Value};
+use proc_host_tests::processes::processor_time;
 use proc_host_tests::wait::{block_on, until};
 use serde::{Deserialize, Serialize};
 
@@ -316,6 +317,13 @@ async fn in_flight(pool: &Pool) -> u64 {
     pool.host().ps().await.unwrap()[0].workers[0].in_flight
 }
 
+/// Waits until the code of a guest runs and runs.
+async fn until_busy(pool: &Pool) {
+    let worker = pool.host().ps().await.unwrap()[0].workers[0].pid;
+    let before = processor_time(worker);
+    until("it spins", async || processor_time(worker) > before + 10).await;
+}
+
 #[test]
 fn a_dropped_call_is_cancelled() {
     block_on(async {
@@ -342,7 +350,7 @@ fn a_dropped_call_is_cancelled() {
             let spinning = pool.call::<()>(target, ()).no_deadline();
             tokio::select! {
                 ended = spinning.into_future() => panic!("{ended:?}"),
-                () = until("it spins", async || in_flight(&pool).await == 1) => {}
+                () = until_busy(&pool) => {}
             }
             until("nothing is in flight", async || in_flight(&pool).await == 0).await;
             assert_eq!(

@@ -9,7 +9,7 @@ use proc_host_client::{
 };
 use proc_host_tests::processes::{self, Watched, descendants};
 use proc_host_tests::wait::{block_on, until};
-use proc_host_tests::{binary, guest};
+use proc_host_tests::{binary, guest, run};
 
 use super::own;
 
@@ -350,4 +350,40 @@ fn an_owned_host_ends_with_its_program() {
     });
     all.iter().for_each(Watched::assert_ends);
     assert!(!std::path::Path::new(socket).parent().unwrap().exists());
+}
+
+#[test]
+fn the_example_does_what_it_says() {
+    let guests = guest("math").parent().unwrap().to_owned();
+    let target = guests.ancestors().nth(2).unwrap();
+    run(Command::new(env!("CARGO"))
+        .args(["build", "--package", "client-example", "--target-dir"])
+        .arg(target))
+    .ok();
+    let output = run(Command::new(target.join("debug/client-example"))
+        .arg(&guests)
+        .env("PROC_HOST_BIN", binary()))
+    .ok();
+    for line in [
+        "40 + 2 = 42",
+        "by name: 3",
+        "1048576 bytes came back",
+        "100 calls at once: 328350",
+        "raised: cannot divide 1 by zero",
+        "trapped, with `add` in the backtrace: true",
+        "too slow: true",
+        "fibonacci: [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]",
+        "countdown: 4",
+        "sum of a stream: 500500",
+        "running sum: [1, 3, 6, 10, 15]",
+        "[\"hello Ada, 1 to go\", \"hello Grace, 0 to go\"]",
+        "[\"a stranger\"]",
+        "counter: 6",
+        "the pool's handler has answered 1 callbacks",
+        "logged: warn weather: have a look",
+    ] {
+        let said = output.lines().any(|said| said == line);
+        assert!(said, "it did not say {line:?}:\n{output}");
+    }
+    assert!(output.contains("aborted at 3"), "{output}");
 }
