@@ -387,7 +387,9 @@ fn a_plain_function_that_returns_a_stream_is_denied_and_says_why() {
         "{why}"
     );
     let logs = host.run(&["logs"]).ok();
-    let told = logs.lines().filter(|line| line.contains(" warn   Workers: badgen."));
+    let told = logs
+        .lines()
+        .filter(|line| line.contains(" warn   Workers: badgen."));
     assert_eq!(told.count(), 2, "{logs}");
     assert_eq!(host.call("badgen.fine(2)").ok(), "0\n1\n");
     assert_eq!(host.call("badgen.ping()").ok(), "\"pong\"\n");
