@@ -12,12 +12,21 @@ const CALL: usize = 92;
 
 const PASS: &str = "floor-pass";
 const BACK: &str = "floor-back";
+const PASS_ITEMS: &str = "floor-pass-items";
+const GIVE: &str = "floor-give";
+
+/// Items granted at once, bytes of one of them, and bytes of a grant, on the wire.
+const GRANT: usize = 8 << 10;
+const ITEM: usize = 5;
+const CREDIT: usize = 36;
 
 /// Where this program was started as a part of the floor, plays it to the end.
 pub(crate) fn play_a_part() -> bool {
     match std::env::args().nth(1).as_deref() {
-        Some(PASS) => pass(),
+        Some(PASS) => pass(BACK),
         Some(BACK) => back(),
+        Some(PASS_ITEMS) => pass(GIVE),
+        Some(GIVE) => give(),
         _ => return false,
     }
     true
@@ -44,8 +53,16 @@ fn back() {
     }
 }
 
-fn pass() {
-    let (socket, _child) = start(BACK);
+/// Gives items for each grant.
+fn give() {
+    let mut socket = upstream();
+    let mut credit = [0; CREDIT];
+    let items = vec![1; GRANT * ITEM];
+    while socket.read_exact(&mut credit).is_ok() && socket.write_all(&items).is_ok() {}
+}
+
+fn pass(below: &str) {
+    let (socket, _child) = start(below);
     let above = upstream();
     let (mut up_read, mut up_write) = (above.try_clone().unwrap(), above);
     let (mut down_read, mut down_write) = (socket.try_clone().unwrap(), socket);
@@ -139,11 +156,21 @@ impl Floor {
         start.elapsed()
     }
 
-    /// The bytes of as many items, half a window of 1,024 at a time, each acknowledged.
-    pub(crate) fn items(&mut self, items: usize) -> Duration {
+    /// As many items, with two grants under way, renewed as they are used up.
+    pub(crate) fn items(items: usize) -> Duration {
+        let (mut socket, _part) = start(PASS_ITEMS);
+        let mut buffer = vec![0; GRANT * ITEM];
+        // Both parts are up once a first grant is used up.
+        socket.write_all(&[1; CREDIT]).unwrap();
+        socket.read_exact(&mut buffer).unwrap();
+        let grants = items.div_ceil(GRANT);
         let start = Instant::now();
-        for _ in 0..items.div_ceil(512) {
-            self.trip(512 * 5);
+        socket.write_all(&[1; 2 * CREDIT]).unwrap();
+        for used in 1..=grants {
+            socket.read_exact(&mut buffer).unwrap();
+            if used + 2 <= grants {
+                socket.write_all(&[1; CREDIT]).unwrap();
+            }
         }
         start.elapsed()
     }

@@ -84,7 +84,7 @@ async fn measure(pool: &Pool, counts: bool) {
     );
 
     let ours = f64::from(ITEMS) / items(pool).await.as_secs_f64();
-    let theirs = f64::from(ITEMS) / Floor::start().items(ITEMS as usize).as_secs_f64();
+    let theirs = f64::from(ITEMS) / Floor::items(ITEMS as usize).as_secs_f64();
     line("stream items/s", rate(ours), rate(theirs), theirs / ours);
 
     let ours = sleepers(pool).await;
