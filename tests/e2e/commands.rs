@@ -565,7 +565,7 @@ fn a_manifest_is_checked_without_a_host() {
     let good = "grace = \"2s\"\n[[pool]]\nname = \"W\"\nslots = 2\nmodules = [\"math.wasm\"]\n";
     assert_eq!(
         check(good, &[]).ok(),
-        "proc-host.toml: in order (1 pools, 1 modules)\n"
+        "proc-host.toml: in order (pools: 1, modules: 1)\n"
     );
     assert_eq!(
         check(good, &["--json"]).ok(),

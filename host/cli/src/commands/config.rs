@@ -62,7 +62,7 @@ impl Config {
             let modules: usize = manifest.pools.iter().map(|pool| pool.modules.len()).sum();
             let pools = manifest.pools.len();
             let text = format!(
-                "{}: in order ({pools} pools, {modules} modules)",
+                "{}: in order (pools: {pools}, modules: {modules})",
                 file.display()
             );
             output::line(&text)?;
