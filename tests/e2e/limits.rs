@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use proc_host_client::{
-    Bytes, CallError, DeniedReason, Failure, Host, Level, ModuleLimits, ModuleOptions, Outcome,
-    Pool, StartOptions, Value,
+    Bytes, CallError, DeniedReason, Failure, Host, Instances, Level, ModuleLimits, ModuleOptions,
+    Outcome, Pool, StartOptions, Value,
 };
 use proc_host_tests::processes::resident;
 use proc_host_tests::wait::{block_on, soon, until};
@@ -428,5 +428,40 @@ fn one_long_line_is_cut() {
         let kept: Vec<_> = host.logs(false).await.unwrap().try_collect().await.unwrap();
         assert_eq!(kept.last().unwrap().text, "the end");
         assert!(kept.iter().all(|entry| entry.text.len() <= 16 << 10));
+    });
+}
+
+#[test]
+fn calls_that_sleep_on_after_their_deadline_take_no_instance_with_them() {
+    block_on(async {
+        let (_host, pool) = own(1, &[]).await;
+        let options = ModuleOptions {
+            instances: Some(Instances::PerCall),
+            limits: None,
+        };
+        let component = std::fs::read(guest("faults")).unwrap();
+        let modules = vec![("faults".to_owned(), component.into(), options)];
+        pool.load(modules).await.unwrap();
+        // More than a worker has room for, were each to keep its own.
+        for _ in 0..3 {
+            let calls = (0..150).map(|_| async {
+                let call = pool.call::<()>("faults.sleep-forever", ());
+                call.timeout(Duration::from_millis(50))
+                    .outcome()
+                    .await
+                    .unwrap()
+                    .outcome
+            });
+            for outcome in soon(join_all(calls)).await {
+                assert!(
+                    matches!(outcome, Outcome::TimedOut { dispatched: true }),
+                    "{outcome:?}"
+                );
+            }
+        }
+        let answer: String = soon(pool.call("faults.ping", ()).into_future())
+            .await
+            .unwrap();
+        assert_eq!(answer, "pong");
     });
 }

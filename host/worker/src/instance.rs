@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use proc_host_wire::start::Instances;
 use proc_host_wire::{Outcome, Trap};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -112,9 +113,18 @@ impl Instance {
         call.settle(&self.calls);
     }
 
+    /// Code of a call that was let go of has not ended. A shared instance bears some of it, any
+    /// other takes no more calls.
+    pub(crate) fn leave_behind(&self) {
+        self.leftovers.set(self.leftovers.get() + 1);
+        if self.module.instances != Instances::Shared || self.leftovers.get() >= MAX_LEFTOVERS {
+            self.retired.set(true);
+        }
+    }
+
     /// Whether it takes new calls.
     pub(crate) fn is_open(&self) -> bool {
-        !self.retired.get() && !self.jobs.is_closed() && self.leftovers.get() < MAX_LEFTOVERS
+        !self.retired.get() && !self.jobs.is_closed()
     }
 
     /// Whether nothing of it is in use.

@@ -108,7 +108,7 @@ impl Turn {
             if !released.is_empty() {
                 return Ok(Exit::Release(released));
             }
-            if self.instance.retired.get() && self.running.is_empty() && self.instance.is_idle() {
+            if self.is_over() {
                 return Ok(Exit::Done);
             }
             tokio::select! {
@@ -119,6 +119,15 @@ impl Turn {
                 },
             }
         }
+    }
+
+    /// Whether no call is left and none will come. Code of calls that were let go of ends with the
+    /// Store: nothing else would end it where it waits.
+    fn is_over(&self) -> bool {
+        let instance = &self.instance;
+        instance.retired.get()
+            && self.running.len() == instance.leftovers.get() as usize
+            && instance.is_idle()
     }
 
     fn take(&mut self, accessor: &Accessor<Data>, job: Job) -> Result<()> {
@@ -302,7 +311,7 @@ impl Turn {
                 call.abandon(outcome(stop, None));
                 self.instance.handles.give_back(call.id);
                 let instance = &self.instance;
-                instance.leftovers.set(instance.leftovers.get() + 1);
+                instance.leave_behind();
                 self.running.push(Box::pin(async move {
                     let result = finish.await;
                     Event::Left(call, task, result)
