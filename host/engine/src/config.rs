@@ -20,9 +20,6 @@ const CORE_INSTANCES_EACH: u32 = 64;
 const WASM_STACK: usize = 512 << 10;
 const ASYNC_STACK: usize = 2 << 20;
 
-/// Anything that changes what an artifact is must change this.
-const REVISION: &str = "1";
-
 /// The engine of a compiler process. Code it makes can be looked at and written out, but never run:
 /// no memory of that process ever becomes executable.
 pub fn compiler() -> Result<Engine> {
@@ -62,33 +59,6 @@ pub fn worker() -> Result<Engine> {
     let mut config = common();
     config.allocation_strategy(pool);
     Engine::new(&config)
-}
-
-/// Names everything an artifact depends on besides its component: this configuration, the engine's
-/// version and the machine's instruction set.
-pub fn fingerprint() -> Result<[u8; 32]> {
-    use std::hash::{Hash, Hasher};
-
-    let engine = compiler()?;
-    let mut hasher = Blake(blake3::Hasher::new());
-    REVISION.hash(&mut hasher);
-    env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.write(&[]);
-    Ok(*hasher.0.finalize().as_bytes())
-}
-
-/// A [`std::hash::Hasher`] over the whole of blake3, of which only the full digest is used.
-struct Blake(blake3::Hasher);
-
-impl std::hash::Hasher for Blake {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        0
-    }
 }
 
 fn common() -> Config {

@@ -1,4 +1,4 @@
-//! The one engine configuration, its fingerprint, and what is callable in a component.
+//! The one engine configuration, and what is callable in a component.
 //!
 //! Owns: which wasm features are on, how code is metered, how instances are pooled, and the order
 //! of a component's functions. The compiler and the worker both build on this, so that an artifact
@@ -10,7 +10,7 @@ mod describe;
 mod exports;
 mod grants;
 
-pub use config::{INSTANCES, TICK, compiler, fingerprint, worker};
+pub use config::{INSTANCES, TICK, compiler, worker};
 pub use describe::describe;
 pub use exports::{Export, exports};
 pub use grants::grant;
